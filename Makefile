@@ -1,0 +1,55 @@
+# Every target works on a fresh clone: the environment is made once and made again when its inputs change.
+PYTHON ?= python3
+CONFIG ?= configs/embedded.yaml
+VENV := .venv
+# Where to find PyTorch wheels other than the default ones, for example an index of CPU or CUDA builds.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup bench smoke results test lint format clean
+
+help:
+	@echo "make bench [CONFIG=configs/x.yaml]  run a benchmark, print its tables, write its report"
+	@echo "make smoke                          a benchmark of a few jobs, in less than a minute"
+	@echo "make results                        run the published benchmark and regenerate RESULTS.md"
+	@echo "make test                           run the tests"
+	@echo "make lint                           check style, types and the direction of imports"
+	@echo "make format                         format the sources"
+	@echo "make clean                          remove the environment and everything generated"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,dev]"
+	touch $@
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks run $(CONFIG)
+
+smoke: $(INSTALLED)
+	$(BIN)/python -m benchmarks run --strict configs/smoke.yaml
+
+results: $(INSTALLED)
+	$(BIN)/python -m benchmarks run configs/embedded.yaml
+	$(BIN)/python -m benchmarks publish configs/embedded.yaml
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

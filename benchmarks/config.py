@@ -1,0 +1,287 @@
+"""What a config file may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+
+from benchmarks.catalogue import METRICS
+from benchmarks.names import nearest_hint
+from benchmarks.records import Frozen, Track
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._,+()-]{0,79}$")]
+
+
+class Section(Frozen):
+    """A mapping of a config file; an unknown key is an error that names the nearest valid one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise ValueError(f"unknown key {key!r}{nearest_hint(str(key), cls.model_fields)}")
+        return data
+
+
+class DatasetConfig(Section):
+    """A dataset and which of its pairs to use.
+
+    Attributes
+    ----------
+    name : str
+        Built-in name or ``package.module:Class``.
+    params : dict
+        The dataset's own parameters.
+    pairs : tuple of str or None
+        Glob patterns of pair ids; None takes all.
+    """
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    pairs: tuple[str, ...] | None = None
+
+
+class RunConfig(Section):
+    """One backend with one parameter set, or a sweep of them.
+
+    Attributes
+    ----------
+    label : str
+        How tables and gates call it; a sweep appends the swept values.
+    backend : str
+        Built-in name or ``package.module:Class``.
+    params : dict
+        The adapter's own parameters.
+    sweep : dict of str to list
+        Parameter names and the values to take: the Cartesian product is run.
+    track : {"matched", "recommended", "reference"}
+        Which comparison the row belongs to.
+    datasets : tuple of str or None
+        Names of the datasets to run on; None takes all.
+    repeats : int or None
+        Overrides ``timing.repeats``.
+    """
+
+    label: Label
+    backend: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    track: Track = "recommended"
+    datasets: tuple[str, ...] | None = None
+    repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class ResourcesConfig(Section):
+    """What every backend may use.
+
+    Attributes
+    ----------
+    threads : int
+        Threads per library, the same for all backends.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    jobs : int
+        Jobs that may run at once. Timings are comparable at 1 alone; others are marked.
+    """
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+
+class TimingConfig(Section):
+    """How often things run.
+
+    Attributes
+    ----------
+    repeats : int
+        Timed repetitions of every job.
+    warmup : int
+        Untimed registrations before the first timed one of a parameter set and image dimension in a worker.
+    """
+
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    warmup: Annotated[int, Field(ge=0, le=10)] = 1
+
+
+class LimitsConfig(Section):
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+
+
+class GateBase(Section):
+    """Where a gate applies.
+
+    Attributes
+    ----------
+    dataset : str or None
+        Dataset name; None takes all.
+    pairs : tuple of str or None
+        Glob patterns of pair ids; None takes all.
+    """
+
+    dataset: str | None = None
+    pairs: tuple[str, ...] | None = None
+
+
+class MetricGate(GateBase):
+    """Base of the gates on a metric of the catalogue."""
+
+    metric: str
+
+    @model_validator(mode="after")
+    def _known_metric(self) -> Self:
+        if self.metric not in METRICS:
+            raise ValueError(f"metric: no metric named {self.metric!r}{nearest_hint(self.metric, METRICS)}")
+        return self
+
+
+class OracleGate(MetricGate):
+    """A backend must not be worse than an oracle.
+
+    For a metric where lower is better: agg(backend) ≤ (1 + rel)·agg(oracle) + abs;
+    where higher is better: agg(backend) ≥ (1 − rel)·agg(oracle) − abs.
+
+    Attributes
+    ----------
+    metric : str
+        A name from the catalogue.
+    backend, oracle : str
+        Run labels.
+    aggregate : {"max", "mean", "median", "each"}
+        Over pairs, repeats averaged first (times: median); ``max`` is the worst pair, ``each`` compares pair
+        by pair.
+    rel, abs : float
+        Tolerances; negative ``rel`` demands a lead (``rel: -0.4`` of a time: at most 0.6 of the oracle's).
+    """
+
+    backend: str
+    oracle: str
+    aggregate: Literal["max", "mean", "median", "each"] = "max"
+    rel: float = 0.0
+    abs: float = 0.0
+
+
+class BoundGate(MetricGate):
+    """A backend must stay within an absolute bound on every pair.
+
+    Attributes
+    ----------
+    metric : str
+        A name from the catalogue.
+    backend : str
+        Run label, or ``*`` for every run that is no reference row.
+    bound : float
+        Largest (lower is better) or smallest (higher is better) value allowed.
+    """
+
+    backend: str
+    bound: float
+
+
+class GradientGate(GateBase):
+    """A backend must return finite, non-zero gradients on every pair.
+
+    Attributes
+    ----------
+    differentiable : str
+        Run label.
+    """
+
+    differentiable: str
+
+
+def _gate_kind(data: Any) -> str:
+    keys = data if isinstance(data, dict) else data.__class__.model_fields
+    if "differentiable" in keys:
+        return "differentiable"
+    return "bound" if "bound" in keys else "oracle"
+
+
+Gate = Annotated[
+    Annotated[OracleGate, Tag("oracle")]
+    | Annotated[BoundGate, Tag("bound")]
+    | Annotated[GradientGate, Tag("differentiable")],
+    Discriminator(_gate_kind),
+]
+
+
+class FiguresConfig(Section):
+    """What the figures show.
+
+    Attributes
+    ----------
+    pairs : tuple of str
+        Glob patterns of pair ids whose images are kept for figures; empty keeps the first pair of each
+        dataset.
+    oracle : str or None
+        Run label shown beside every backend; None leaves the oracle's panels out.
+    """
+
+    pairs: tuple[str, ...] = ()
+    oracle: str | None = None
+
+
+class Config(Section):
+    """A whole benchmark.
+
+    Attributes
+    ----------
+    name : str
+        Names the results folder.
+    title : str
+        Heading of the report.
+    description : str
+        What the benchmark is for; printed at the top of the report.
+    seed : int
+        From which job order and backend seeds derive.
+    dataset, datasets
+        One dataset, or several: exactly one of the two keys.
+    runs : tuple of RunConfig
+        At least one.
+    resources, timing, limits, figures
+        See there.
+    gates : tuple of gates
+        Conditions with PASS or FAIL.
+    """
+
+    name: Name
+    title: str = ""
+    description: str = ""
+    seed: int = 0
+    dataset: DatasetConfig | None = None
+    datasets: tuple[DatasetConfig, ...] = ()
+    runs: Annotated[tuple[RunConfig, ...], Field(min_length=1)]
+    resources: ResourcesConfig = ResourcesConfig()
+    timing: TimingConfig = TimingConfig()
+    limits: LimitsConfig = LimitsConfig()
+    gates: tuple[Gate, ...] = ()
+    figures: FiguresConfig = FiguresConfig()
+
+    @property
+    def all_datasets(self) -> tuple[DatasetConfig, ...]:
+        """The datasets under whichever of the two keys they were given."""
+        return (self.dataset,) if self.dataset else self.datasets
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if bool(self.dataset) == bool(self.datasets):
+            raise ValueError("give exactly one of 'dataset' (one) and 'datasets' (a list)")
+        for what, names in (
+            ("runs: label", [run.label for run in self.runs]),
+            ("datasets: name", [dataset.name for dataset in self.all_datasets]),
+        ):
+            if repeated := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} {repeated[0]!r} is given twice")
+        return self

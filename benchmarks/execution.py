@@ -1,0 +1,305 @@
+"""One job from its images to its record, inside a worker process."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Problem, Registration, Resources
+from benchmarks.artefacts import panels_of
+from benchmarks.devices import Device, open_device
+from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
+from benchmarks.memory import peak_memory
+from benchmarks.panels import write_panels
+from benchmarks.plan import Job, build_params
+from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.provenance import Checkout, effective_threads, provenance
+from benchmarks.records import Failure, Gradient, Identity, RunRecord, Status
+from benchmarks.worker import WorkerSettings
+from datasets.base import Dataset
+from datasets.pair import Pair
+
+
+class UnsupportedError(Exception):
+    """The backend says that it cannot do this problem."""
+
+
+class UnavailableError(Exception):
+    """Something that the backend requires is not installed."""
+
+
+@dataclass
+class Measurement:
+    """What is known of a job so far; turned into its record whatever happens."""
+
+    stage: str = "import"
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_rss_mib: float | None = None
+    peak_cuda_mib: float | None = None
+    registration: Registration | None = None
+    gradient: Gradient | None = None
+    before: Evaluation | None = None
+    after: Evaluation | None = None
+    artefacts: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Time a stage; if it raises, the failure is said to be there."""
+        self.stage = stage
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+
+class Executor:
+    """Runs jobs one after the other, keeping between them what is costly and harmless to keep.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+        What the worker was started with.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._datasets: dict[str, Dataset[Any]] = {}
+        self._last_pair: tuple[str, Pair] | None = None
+        self._starts: dict[str, Evaluation] = {}
+        self._warm: set[str] = set()
+
+    def run(self, job: Job) -> RunRecord:
+        """Run one job.
+
+        Every exception that a backend or a dataset raises, ``SystemExit`` included, becomes the record's
+        failure.
+        """
+        measurement = Measurement()
+        status, failure = Status.OK, None
+        gpu = ""
+        with _temporary_folder(self._settings.results / "tmp" / job.job_id):
+            try:
+                device = open_device(self._settings.device)
+                gpu = device.name
+                self._measure(job, measurement, device)
+            except (Exception, SystemExit) as error:
+                status, failure = _classify(error), _failure(measurement.stage, error)
+        return self._record(job, measurement, status, failure, gpu)
+
+    def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
+        identity = job.identity
+        adapter_type = _import_backend(identity.backend)
+        with measurement.timed("load"):
+            pair = self._pair(identity)
+        problem = problem_of(pair, reveal_truth=adapter_type.reference)
+        _refuse_unsupported(adapter_type, identity, problem, device)
+        self._warm_up(identity, adapter_type, problem, measurement, device)
+
+        adapter = self._adapter(identity, adapter_type)
+        gc.collect()
+        device.reset_peak()
+        with peak_memory() as memory:
+            with measurement.timed("prepare"):
+                adapter.prepare(problem, self._resources(), identity.seed)
+            device.synchronize()
+            with measurement.timed("forward"):
+                adapter.register()
+                device.synchronize()
+            if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
+                with measurement.timed("backward"):
+                    gradients = adapter.backward()
+                    device.synchronize()
+                measurement.gradient = _summarise(gradients)
+            measurement.peak_rss_mib = round(memory.peak_mib(), 1)
+            measurement.peak_cuda_mib = device.peak_mib()
+        with measurement.timed("result"):
+            measurement.registration = adapter.result()
+        with measurement.timed("evaluate"):
+            self._evaluate(job, pair, measurement)
+
+    def _evaluate(self, job: Job, pair: Pair, measurement: Measurement) -> None:
+        assert measurement.registration is not None
+        registration = measurement.registration
+        measurement.before = self._start(job.identity, pair)
+        measurement.after = evaluate(pair, registration.transform, registration.inverse)
+        if job.keep_panels:
+            name = f"artefacts/{job.job_id}.npz"
+            write_panels(self._settings.results / name, panels_of(pair, registration.transform))
+            measurement.artefacts["panels"] = name
+
+    def _warm_up(
+        self,
+        identity: Identity,
+        adapter_type: type[Adapter[Any]],
+        problem: Problem,
+        measurement: Measurement,
+        device: Device,
+    ) -> None:
+        key = f"{identity.run}|{identity.dataset}"
+        if key in self._warm or adapter_type.reference:
+            return
+        self._warm.add(key)
+        measurement.stage = "warm-up"
+        for _ in range(self._settings.warmup):
+            adapter = self._adapter(identity, adapter_type)
+            adapter.prepare(problem, self._resources(), identity.seed)
+            adapter.register()
+            if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
+                adapter.backward()
+            device.synchronize()
+
+    def _adapter(self, identity: Identity, adapter_type: type[Adapter[Any]]) -> Adapter[Any]:
+        return adapter_type(build_params(adapter_type.Params, identity.params, "params"))
+
+    def _resources(self) -> Resources:
+        return Resources(self._settings.threads, self._settings.device)
+
+    def _dataset(self, identity: Identity) -> Dataset[Any]:
+        key = f"{identity.dataset}|{identity.dataset_params}"
+        if key not in self._datasets:
+            found = dataset_class(identity.dataset)
+            params = build_params(found.Params, identity.dataset_params, "dataset.params")
+            self._datasets[key] = found(params, self._settings.cache_root)
+        return self._datasets[key]
+
+    def _pair(self, identity: Identity) -> Pair:
+        key = _pair_key(identity)
+        if self._last_pair is None or self._last_pair[0] != key:
+            self._last_pair = None
+            self._last_pair = (key, self._dataset(identity).load(identity.pair_id))
+        return self._last_pair[1]
+
+    def _start(self, identity: Identity, pair: Pair) -> Evaluation:
+        """Evaluate the prealigned start once per pair."""
+        key = _pair_key(identity)
+        if key not in self._starts:
+            self._starts[key] = evaluate(pair, None, None)
+        return self._starts[key]
+
+    def _record(
+        self, job: Job, measurement: Measurement, status: Status, failure: Failure | None, gpu: str
+    ) -> RunRecord:
+        registration, before, after = measurement.registration, measurement.before, measurement.after
+        settings = self._settings
+        return RunRecord(
+            job_id=job.job_id,
+            identity=job.identity,
+            status=status,
+            failure=failure,
+            seconds=measurement.seconds,
+            peak_rss_mib=measurement.peak_rss_mib,
+            peak_cuda_mib=measurement.peak_cuda_mib,
+            before=dict(before.scores) if before else {},
+            after=dict(after.scores) if after else {},
+            labels={name: dict(scores) for name, scores in after.labels.items()} if after else {},
+            labels_before={name: dict(scores) for name, scores in before.labels.items()} if before else {},
+            gradient=measurement.gradient,
+            statistics=_plain(registration.statistics) if registration else {},
+            effective=_plain(registration.effective) if registration else {},
+            trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
+            artefacts=measurement.artefacts,
+            provenance=provenance(
+                Checkout(settings.commit, settings.dirty), effective_threads(), settings.concurrent_jobs, gpu
+            ),
+        )
+
+
+def _pair_key(identity: Identity) -> str:
+    return f"{identity.dataset}|{identity.dataset_params}|{identity.pair_id}"
+
+
+def _import_backend(name: str) -> type[Adapter[Any]]:
+    adapter_type = adapter_class(name)
+    for module in adapter_type.requires:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UnavailableError(f"{name} needs the package {module!r}: {error}") from error
+    return adapter_type
+
+
+def _refuse_unsupported(
+    adapter_type: type[Adapter[Any]], identity: Identity, problem: Problem, device: Device
+) -> None:
+    if device.kind not in adapter_type.devices:
+        raise UnsupportedError(
+            f"{identity.backend} runs on {' and '.join(adapter_type.devices)}, not {device.kind}"
+        )
+    params = build_params(adapter_type.Params, identity.params, "params")
+    if reason := adapter_type(params).unsupported(problem):
+        raise UnsupportedError(reason)
+
+
+def _classify(error: BaseException) -> Status:
+    match error:
+        case UnavailableError():
+            return Status.UNAVAILABLE
+        case UnsupportedError():
+            return Status.UNSUPPORTED
+        case InvalidResult():
+            return Status.INVALID
+        case MemoryError():
+            return Status.OOM
+        case _:
+            return Status.FAILED
+
+
+def _failure(stage: str, error: BaseException) -> Failure:
+    said = " ".join(str(error).split())
+    message = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if isinstance(error, UnavailableError | UnsupportedError | InvalidResult):
+        message = said
+    return Failure(
+        stage=stage, message=message[:500], detail="".join(traceback.format_exception(error))[-8000:]
+    )
+
+
+def _summarise(gradients: Gradients) -> Gradient:
+    arrays = {"moving": gradients.moving, "fixed": gradients.fixed, "parameters": gradients.parameters}
+    finite = all(bool(np.isfinite(array).all()) for array in arrays.values())
+    norms = {name: float(np.linalg.norm(array.astype(np.float64).ravel())) for name, array in arrays.items()}
+    return Gradient(
+        finite=finite,
+        moving_norm=norms["moving"] if np.isfinite(norms["moving"]) else None,
+        fixed_norm=norms["fixed"] if np.isfinite(norms["fixed"]) else None,
+        parameters_norm=norms["parameters"] if np.isfinite(norms["parameters"]) else None,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in types that JSON knows."""
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+@contextmanager
+def _temporary_folder(folder: Path) -> Iterator[None]:
+    """Confine temporary files to a folder and remove it with everything that a backend left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    previous = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder.resolve())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        if previous is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = previous
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,291 @@
+"""Gates: the conditions of a config, tested on the records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from statistics import fmean, median
+
+from benchmarks.aggregation import PairKey, PairResult, config_label, pair_results
+from benchmarks.catalogue import METRICS, Metric
+from benchmarks.config import BoundGate, Config, GateBase, GradientGate, OracleGate
+from benchmarks.names import nearest_hint
+from benchmarks.records import Gradient, RunRecord
+
+# Binary fractions make 1.15 x 0.1 a hair less than 0.115; such a tie is no failure.
+TIE = 1e-12
+# Pairs that a message names before it only counts.
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What became of one gate.
+
+    Attributes
+    ----------
+    text : str
+        The condition in words.
+    passed : bool
+        True when it holds on all its pairs.
+    pairs : int
+        How many pairs the gate selects.
+    value : float or None
+        The backend's side: the aggregate, or the value of the pair nearest to the limit; for gradients the
+        smallest norm. None when the gate could not be computed.
+    limit : float or None
+        What ``value`` was compared with.
+    oracle_value : float or None
+        The oracle's side before tolerances; None for gates without an oracle.
+    reason : str
+        Why, in one sentence.
+    """
+
+    text: str
+    passed: bool
+    pairs: int
+    value: float | None
+    limit: float | None
+    oracle_value: float | None
+    reason: str
+
+
+class _CannotTellError(Exception):
+    """The records do not carry the gate: it fails, and the message says why."""
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One value beside its limit; ``slack`` is what is left before the limit, negative beyond it."""
+
+    what: str
+    value: float
+    limit: float
+    slack: float
+    holds: bool
+    oracle_value: float | None = None
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """The records that gates look at.
+
+    Attributes
+    ----------
+    config : Config
+        Says which runs are restricted to which datasets.
+    results : mapping
+        Results by pair and run label.
+    """
+
+    config: Config
+    results: Mapping[PairKey, Mapping[str, PairResult]]
+
+    def runs(self) -> list[str]:
+        return sorted({run for by_run in self.results.values() for run in by_run})
+
+    def competitors(self) -> list[str]:
+        """Labels of all runs that are no reference rows."""
+        return sorted(
+            {
+                run
+                for by_run in self.results.values()
+                for run, result in by_run.items()
+                if result.repeats[0].identity.track != "reference"
+            }
+        )
+
+    def pairs(self, gate: GateBase, runs: Iterable[str]) -> list[PairKey]:
+        """Return the gate's pairs, less the datasets that the config keeps from one of the runs."""
+        restrictions = [self._datasets_of(run) for run in runs]
+        return [
+            key
+            for key in self.results
+            if gate.dataset in (None, key.dataset)
+            and (gate.pairs is None or any(fnmatchcase(key.pair_id, pattern) for pattern in gate.pairs))
+            and all(datasets is None or key.dataset in datasets for datasets in restrictions)
+        ]
+
+    def completed(self, run: str, pairs: Sequence[PairKey]) -> dict[PairKey, PairResult]:
+        """Return the run's results on the pairs; refuse when one of them is not ok."""
+        if run not in self.runs():
+            raise _CannotTellError(f"no record of a run {run!r}{nearest_hint(run, self.runs())}")
+        found = {key: self.results[key].get(run) for key in pairs}
+        lacking = [f"{key} ({r.status if r else 'not run'})" for key, r in found.items() if not (r and r.ok)]
+        if lacking:
+            raise _CannotTellError(f"{run} is not ok on {_some(lacking, len(pairs))}")
+        return {key: result for key, result in found.items() if result}
+
+    def values(self, run: str, pairs: Sequence[PairKey], metric: Metric) -> dict[PairKey, float]:
+        """Return the run's value on each pair; refuse when one is missing or undefined."""
+        values = {key: result.value(metric.name) for key, result in self.completed(run, pairs).items()}
+        undefined = [str(key) for key, value in values.items() if value is None]
+        if undefined:
+            raise _CannotTellError(f"{metric.name} of {run} is undefined on {_some(undefined, len(pairs))}")
+        return {key: value for key, value in values.items() if value is not None}
+
+    def _datasets_of(self, run: str) -> tuple[str, ...] | None:
+        label = config_label(run)
+        return next((entry.datasets for entry in self.config.runs if entry.label == label), None)
+
+
+def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateResult]:
+    """Test every gate of a config, in its order.
+
+    A gate fails, and says so, when it selects no pair, or when a run that it names did not end ``ok`` on one
+    of its pairs in every repeat, or when the metric is undefined there.
+
+    Parameters
+    ----------
+    config : Config
+        Whose gates.
+    records : iterable of RunRecord
+        All records; of several with the same run, pair and repeat the last counts.
+    """
+    evidence = _Evidence(config, pair_results(records))
+    return [_evaluate(gate, evidence) for gate in config.gates]
+
+
+def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> GateResult:
+    runs = _runs_named(gate, evidence)
+    selected = sorted({key for run in runs for key in evidence.pairs(gate, _with_oracle(gate, run))})
+    try:
+        if not selected:
+            raise _CannotTellError("the gate selects no pair")
+        match gate:
+            case OracleGate():
+                compared = _against_oracle(gate, evidence, selected)
+            case BoundGate():
+                compared = _against_bound(gate, evidence, runs)
+            case GradientGate():
+                compared = _gradients(gate, evidence, selected)
+    except _CannotTellError as refusal:
+        return GateResult(gate_text(gate), False, len(selected), None, None, None, str(refusal))
+    worst = min(compared, key=lambda one: (one.holds, one.slack))
+    return GateResult(
+        gate_text(gate), worst.holds, len(selected), worst.value, worst.limit, worst.oracle_value, worst.what
+    )
+
+
+def _runs_named(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> list[str]:
+    if isinstance(gate, GradientGate):
+        return [gate.differentiable]
+    return evidence.competitors() if gate.backend == "*" else [gate.backend]
+
+
+def _with_oracle(gate: GateBase, run: str) -> list[str]:
+    return [run, gate.oracle] if isinstance(gate, OracleGate) else [run]
+
+
+def _directed(name: str) -> Metric:
+    metric = METRICS[name]
+    if metric.better == "neither":
+        raise _CannotTellError(f"{name} has no better direction: nothing can be demanded of it")
+    return metric
+
+
+def _compare(
+    what: str, metric: Metric, value: float, limit: float, oracle_value: float | None = None
+) -> _Compared:
+    slack = limit - value if metric.better == "lower" else value - limit
+    holds = slack >= 0 or math.isclose(value, limit, rel_tol=TIE)
+    return _Compared(what, value, limit, slack, holds, oracle_value)
+
+
+def _against_oracle(gate: OracleGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
+    metric = _directed(gate.metric)
+    ours = evidence.values(gate.backend, pairs, metric)
+    theirs = evidence.values(gate.oracle, pairs, metric)
+
+    def compare(what: str, value: float, oracle: float) -> _Compared:
+        factor, offset = _tolerances(gate, metric)
+        limit = factor * oracle + offset
+        words = f"{what}: {gate.backend} {value:.5g}, {gate.oracle} {oracle:.5g}, limit {limit:.5g}"
+        return _compare(words, metric, value, limit, oracle)
+
+    if gate.aggregate == "each":
+        return [compare(f"nearest to the limit is {key}", ours[key], theirs[key]) for key in pairs]
+    reduce = _reduction(gate.aggregate, metric)
+    what = f"{_AGGREGATES[gate.aggregate]} of {_counted(len(pairs))}"
+    return [compare(what, reduce(list(ours.values())), reduce(list(theirs.values())))]
+
+
+def _tolerances(gate: OracleGate, metric: Metric) -> tuple[float, float]:
+    """Return factor and offset that turn the oracle's value into the limit."""
+    return (1 + gate.rel, gate.abs) if metric.better == "lower" else (1 - gate.rel, -gate.abs)
+
+
+def _reduction(aggregate: str, metric: Metric) -> Callable[[Sequence[float]], float]:
+    match aggregate:
+        case "mean":
+            return fmean
+        case "median":
+            return median
+        case _:
+            return max if metric.better == "lower" else min
+
+
+def _against_bound(gate: BoundGate, evidence: _Evidence, runs: Sequence[str]) -> list[_Compared]:
+    metric = _directed(gate.metric)
+    compared = []
+    for run in runs:
+        for key, value in evidence.values(run, evidence.pairs(gate, [run]), metric).items():
+            words = f"nearest to the bound is {run} on {key}: {value:.5g}, bound {gate.bound:.5g}"
+            compared.append(_compare(words, metric, value, gate.bound))
+    return compared
+
+
+def _gradients(gate: GradientGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
+    completed = evidence.completed(gate.differentiable, pairs)
+    return [
+        _smallest_norm(gate.differentiable, key, record.gradient)
+        for key, result in completed.items()
+        for record in result.repeats
+    ]
+
+
+def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> _Compared:
+    if gradient is None:
+        raise _CannotTellError(f"{run} returned no gradient on {key}")
+    if not gradient.finite:
+        raise _CannotTellError(f"{run} returned a gradient that is not finite on {key}")
+    norms = {"moving image": gradient.moving_norm or 0.0, "parameters": gradient.parameters_norm or 0.0}
+    what, norm = min(norms.items(), key=lambda item: item[1])
+    words = f"smallest norm, to the {what} on {key}: {norm:.5g}"
+    return _Compared(words, norm, limit=0.0, slack=norm, holds=gradient.usable)
+
+
+_AGGREGATES = {"max": "worst", "mean": "mean", "median": "median", "each": "each pair's"}
+
+
+def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
+    """Return the condition in words."""
+    match gate:
+        case OracleGate():
+            metric = METRICS[gate.metric]
+            how = _AGGREGATES[gate.aggregate]
+            sign = "≤" if metric.better == "lower" else "≥"
+            factor, offset = _tolerances(gate, metric)
+            tail = f" {'+' if offset > 0 else '−'} {abs(offset):g}" if offset else ""
+            scale = "" if gate.rel == 0 else f"{factor:g} × "
+            text = f"{how} {metric.title} of {gate.backend} {sign} {scale}{how} of {gate.oracle}{tail}"
+        case BoundGate():
+            metric = METRICS[gate.metric]
+            who = "every run" if gate.backend == "*" else gate.backend
+            sign = "≤" if metric.better == "lower" else "≥"
+            text = f"{metric.title} of {who} {sign} {gate.bound:g} on each pair"
+        case GradientGate():
+            text = f"gradients of {gate.differentiable} finite and non-zero on each pair"
+    scope = ([gate.dataset] if gate.dataset else []) + ([", ".join(gate.pairs)] if gate.pairs else [])
+    return f"{text} ({': '.join(scope)})" if scope else text
+
+
+def _some(names: Sequence[str], of: int) -> str:
+    more = ", …" if len(names) > NAMED else ""
+    return f"{len(names)} of {_counted(of)}: {', '.join(names[:NAMED])}{more}"
+
+
+def _counted(pairs: int) -> str:
+    return "1 pair" if pairs == 1 else f"{pairs} pairs"

@@ -1,0 +1,79 @@
+"""The slices that figures are drawn from: what a worker keeps of a registration, and how it lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One slice of a registered pair on the fixed grid, ready to be shown with row 0 at the top.
+
+    Slices of 3D images are in radiological convention: the patient's left is on the right of axial and
+    coronal slices; superior, or anterior on axial slices, is at the top.
+
+    Attributes
+    ----------
+    fixed, moving, warped : ndarray of shape (rows, columns)
+        Normalised intensities; ``moving`` is the prealigned start.
+    mask : ndarray of bool, shape (rows, columns)
+        Where metrics were computed.
+    fixed_labels, moving_labels, warped_labels : ndarray of shape (rows, columns)
+        0 is background, all zeros where there are no labels.
+    displacement_mm : ndarray of shape (2, rows, columns)
+        In-plane displacement of the backend's transform along rows (down) and columns (right).
+    jacobian : ndarray of shape (rows, columns)
+        Determinant of the Jacobian of the whole transform.
+    spacing_mm : ndarray of shape (2,)
+        Row and column spacing.
+    """
+
+    fixed: FloatArray
+    moving: FloatArray
+    warped: FloatArray
+    mask: npt.NDArray[np.bool_]
+    fixed_labels: LabelArray
+    moving_labels: LabelArray
+    warped_labels: LabelArray
+    displacement_mm: FloatArray
+    jacobian: FloatArray
+    spacing_mm: npt.NDArray[np.float64]
+
+
+def write_panels(path: Path, panels: dict[str, Panel]) -> None:
+    """Write panels by plane name (``image``; ``axial``, ``coronal``, ``sagittal``) to one ``.npz`` file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {
+        f"{plane}/{field.name}": getattr(panel, field.name)
+        for plane, panel in panels.items()
+        for field in fields(Panel)
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def read_panels(path: Path) -> dict[str, Panel]:
+    """Read what :func:`write_panels` wrote.
+
+    Raises
+    ------
+    ValueError
+        When the file is not such a file; the message names it.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            planes = list(dict.fromkeys(key.partition("/")[0] for key in stored.files))
+            return {
+                plane: Panel(**{field.name: stored[f"{plane}/{field.name}"] for field in fields(Panel)})
+                for plane in planes
+            }
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path}: not a file of panels: {error}") from error

@@ -1,0 +1,228 @@
+"""From a config to its jobs: names looked up, parameters validated, sweeps expanded, order shuffled."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmarks.config import Config, DatasetConfig, OracleGate, RunConfig
+from benchmarks.config_file import ConfigError, first_problem
+from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.names import nearest_hint
+from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.records import Identity
+from datasets.base import Dataset
+from datasets.pair import PairInfo
+
+
+@dataclass(frozen=True)
+class Job:
+    """One registration to run.
+
+    Attributes
+    ----------
+    job_id : str
+        Hash of ``identity``.
+    identity : Identity
+        What is asked for.
+    keep_panels : bool
+        Whether the slices for figures are kept.
+    """
+
+    job_id: str
+    identity: Identity
+    keep_panels: bool
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """A run with its sweep resolved to one set of validated parameters."""
+
+    label: str
+    run: RunConfig
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a config asks for.
+
+    Attributes
+    ----------
+    config : Config
+        As the user wrote it.
+    jobs : tuple of Job
+        In the order of running: repeats outermost; inside a repeat shuffled with the config's seed, so that
+        backends interleave.
+    datasets : dict of str to Dataset
+        By name.
+    """
+
+    config: Config
+    jobs: tuple[Job, ...]
+    datasets: dict[str, Dataset[Any]]
+
+
+def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
+    """Expand a config into jobs.
+
+    Parameters
+    ----------
+    config : Config
+        A validated config.
+    cache_root : Path
+        Where datasets keep their files.
+    source : str
+        The config's file name, for messages.
+
+    Raises
+    ------
+    ConfigError
+        When a backend, dataset, parameter, pair or gate label does not exist.
+    """
+    datasets = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
+    sets = [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
+    _check_labels(config, sets, source)
+    jobs = []
+    for chosen, dataset, pairs in datasets:
+        kept = _pairs_for_figures(config, pairs)
+        dataset_params = _dump(dataset.params)
+        for item in sets:
+            if item.run.datasets is not None and chosen.name not in item.run.datasets:
+                continue
+            adapter = adapter_class(item.run.backend)
+            for pair in pairs:
+                for repeat in range(item.run.repeats or config.timing.repeats):
+                    identity = Identity(
+                        run=item.label,
+                        backend=item.run.backend,
+                        backend_version=backend_version(adapter),
+                        params=item.params,
+                        track=item.run.track,
+                        dataset=chosen.name,
+                        dataset_version=dataset.version,
+                        dataset_params=dataset_params,
+                        evaluation_version=evaluation_version(),
+                        pair_id=pair.pair_id,
+                        kind=pair.kind,
+                        subjects=pair.subjects,
+                        dimension=2 if pair.dimension == 2 else 3,
+                        seed=config.seed + repeat,
+                        repeat=repeat,
+                        threads=config.resources.threads,
+                        device=config.resources.device,
+                    )
+                    jobs.append(
+                        Job(job_id(identity), identity, keep_panels=pair.pair_id in kept and repeat == 0)
+                    )
+    random.Random(config.seed).shuffle(jobs)
+    jobs.sort(key=lambda job: job.identity.repeat)
+    return Plan(config, tuple(jobs), {chosen.name: dataset for chosen, dataset, _ in datasets})
+
+
+def job_id(identity: Identity) -> str:
+    """Return a hash of the canonical form of what is asked for."""
+    canonical = json.dumps(identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+
+def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) -> Any:
+    """Validate parameters of a backend or a dataset.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name or a bad value; the message starts with ``place``.
+    """
+    valid = [field.name for field in fields(params_class)] if is_dataclass(params_class) else []
+    for key in given:
+        if key not in valid:
+            raise ConfigError(f"{place}: unknown parameter {key!r}{nearest_hint(str(key), valid)}")
+    try:
+        return TypeAdapter(params_class).validate_python(dict(given))
+    except ValidationError as error:
+        raise ConfigError(first_problem(error, place)) from None
+
+
+def _dump(params: Any) -> dict[str, Any]:
+    dumped: dict[str, Any] = TypeAdapter(type(params)).dump_python(params, mode="json")
+    return dumped
+
+
+def _open_dataset(
+    config: Config, index: int, cache_root: Path, source: str
+) -> tuple[DatasetConfig, Dataset[Any], Sequence[PairInfo]]:
+    chosen = config.all_datasets[index]
+    place = f"{source}: dataset" if config.dataset else f"{source}: datasets[{index}]"
+    try:
+        found = dataset_class(chosen.name)
+    except LookupError as error:
+        raise ConfigError(f"{place}.name: {error}") from None
+    dataset = found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
+    pairs = dataset.pairs()
+    if chosen.pairs is not None:
+        for pattern in chosen.pairs:
+            if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
+                hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
+                raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
+        pairs = tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
+    return chosen, dataset, pairs
+
+
+def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[ParameterSet]:
+    place = f"{source}: runs[{index}]"
+    try:
+        adapter = adapter_class(run.backend)
+    except LookupError as error:
+        raise ConfigError(f"{place}.backend: {error}") from None
+    for values in itertools.product(*run.sweep.values()):
+        swept = dict(zip(run.sweep, values, strict=True))
+        params = build_params(adapter.Params, {**run.params, **swept}, f"{place}.params")
+        suffix = ", ".join(f"{key}={_short(value)}" for key, value in swept.items())
+        yield ParameterSet(f"{run.label} [{suffix}]" if suffix else run.label, run, _dump(params))
+
+
+def _short(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> None:
+    labels = [item.label for item in sets]
+    names = [dataset.name for dataset in config.all_datasets]
+    for index, run in enumerate(config.runs):
+        for name in run.datasets or ():
+            if name not in names:
+                hint = nearest_hint(name, names)
+                raise ConfigError(f"{source}: runs[{index}].datasets: no dataset {name!r} here{hint}")
+    for index, gate in enumerate(config.gates):
+        place = f"{source}: gates[{index}]"
+        asked = [getattr(gate, key) for key in ("backend", "oracle", "differentiable") if hasattr(gate, key)]
+        for label in asked:
+            if label not in labels and (label != "*" or isinstance(gate, OracleGate)):
+                raise ConfigError(f"{place}: no run labelled {label!r}{nearest_hint(label, labels)}")
+        if gate.dataset is not None and gate.dataset not in names:
+            raise ConfigError(
+                f"{place}.dataset: no dataset {gate.dataset!r} here{nearest_hint(gate.dataset, names)}"
+            )
+    if config.figures.oracle is not None and config.figures.oracle not in labels:
+        hint = nearest_hint(config.figures.oracle, labels)
+        raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+
+
+def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    if not config.figures.pairs:
+        return {pair.pair_id for pair in pairs[:1]}
+    return {
+        pair.pair_id
+        for pair in pairs
+        if any(fnmatchcase(pair.pair_id, pattern) for pattern in config.figures.pairs)
+    }

@@ -1,0 +1,313 @@
+"""The record of one job, and the append-only store that holds them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmarks.catalogue import METRICS
+
+
+class Status(StrEnum):
+    """How a job ended."""
+
+    OK = "ok"
+    UNAVAILABLE = "unavailable"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+    INVALID = "invalid"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    KILLED = "killed"
+
+
+Track = Literal["matched", "recommended", "reference"]
+Scores = dict[str, float | None]
+
+
+class Frozen(BaseModel):
+    """An immutable value that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(Frozen):
+    """What was asked for: everything that the job id is made of, and nothing that is measured.
+
+    Attributes
+    ----------
+    run : str
+        Label of the backend and parameter set in the config, as tables show it.
+    backend : str
+        Name of the adapter.
+    backend_version : dict of str to str
+        Versions of what the backend's numbers depend on; for sources in this checkout, their hash.
+    params : dict
+        The adapter's parameters, defaults resolved.
+    track : {"matched", "recommended", "reference"}
+        Same schedule for all, each tool's own best practice, or no competitor.
+    dataset, dataset_version : str
+        Name and content version.
+    dataset_params : dict
+        The dataset's parameters, defaults resolved.
+    evaluation_version : str
+        Hash of the sources that compute the metrics.
+    pair_id, kind : str
+        The pair and what distinguishes it.
+    subjects : tuple of str
+        Whose images they are.
+    dimension : int
+        2 or 3.
+    seed, repeat : int
+        Seed handed to the backend; number of the repetition from 0.
+    threads : int
+        Threads per library.
+    device : str
+        ``cpu`` or ``cuda:N``.
+    """
+
+    run: str
+    backend: str
+    backend_version: dict[str, str]
+    params: dict[str, Any]
+    track: Track
+    dataset: str
+    dataset_version: str
+    dataset_params: dict[str, Any]
+    evaluation_version: str
+    pair_id: str
+    kind: str
+    subjects: tuple[str, ...]
+    dimension: Literal[2, 3]
+    seed: int
+    repeat: Annotated[int, Field(ge=0)]
+    threads: Annotated[int, Field(ge=1)]
+    device: str
+
+
+class Failure(Frozen):
+    """Where and why a job did not reach ``ok``.
+
+    Attributes
+    ----------
+    stage : str
+        ``import``, ``load``, ``prepare``, ``register``, ``backward``, ``result``, ``evaluate`` or ``worker``.
+    message : str
+        One line a reader can act on.
+    detail : str
+        The traceback's text, possibly empty.
+    """
+
+    stage: str
+    message: str
+    detail: str = ""
+
+
+class Gradient(Frozen):
+    """What the backward pass returned.
+
+    Attributes
+    ----------
+    finite : bool
+        No NaN and no infinity in any of the gradients.
+    moving_norm, fixed_norm, parameters_norm : float or None
+        Euclidean norms; None where not finite.
+    """
+
+    finite: bool
+    moving_norm: float | None
+    fixed_norm: float | None
+    parameters_norm: float | None
+
+    @property
+    def usable(self) -> bool:
+        """Finite, and non-zero with respect to the moving image and to the parameters."""
+        return self.finite and bool(self.moving_norm) and bool(self.parameters_norm)
+
+
+class Provenance(Frozen):
+    """Under what circumstances the job ran.
+
+    Attributes
+    ----------
+    commit : str
+        Git commit of the checkout, empty outside one.
+    dirty : bool
+        True when tracked files differed from the commit.
+    python, platform, cpu : str
+        Interpreter version, operating system, CPU model.
+    cores : int
+        Logical processors the process may use.
+    memory_mib : int
+        Physical memory.
+    gpu : str
+        Name of the CUDA device used, empty on the CPU.
+    packages : dict of str to str
+        Versions of the installed packages that numbers depend on.
+    effective_threads : dict of str to int
+        Threads that each numerical library reported in force.
+    load_average : float
+        One-minute load of the machine when the job started.
+    concurrent_jobs : int
+        Jobs allowed to run at once; timings are comparable at 1 alone.
+    host, started_utc : str
+        Hostname; ISO 8601 time.
+    """
+
+    commit: str
+    dirty: bool
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    memory_mib: int
+    gpu: str
+    packages: dict[str, str]
+    effective_threads: dict[str, int]
+    load_average: float
+    concurrent_jobs: int
+    host: str
+    started_utc: str
+
+
+class RunRecord(BaseModel):
+    """One line of the store.
+
+    Attributes
+    ----------
+    job_id : str
+        Hash of ``identity``.
+    identity : Identity
+        What was asked for.
+    status : Status
+        How it ended.
+    failure : Failure or None
+        Set unless ``ok``.
+    seconds : dict of str to float
+        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate.
+    peak_rss_mib : float or None
+        High-water mark of the worker's resident memory during prepare, register and backward.
+    peak_cuda_mib : float or None
+        High-water mark of allocated GPU memory, where a GPU was used.
+    before, after : dict of str to float or None
+        Scores of the prealigned start and of the registration; keys as in ``benchmarks.catalogue``.
+        None where undefined.
+    labels : dict of str to dict
+        Scores after registration per label name.
+    labels_before : dict of str to dict
+        The same for the prealigned start.
+    gradient : Gradient or None
+        Set for differentiable backends.
+    statistics, effective : dict
+        Solver statistics; the schedule in the backend's own units.
+    trace : tuple of tuple of float
+        Cost per iteration, per level.
+    artefacts : dict of str to str
+        Paths relative to the results folder.
+    provenance : Provenance
+        Circumstances.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+    job_id: str
+    identity: Identity
+    status: Status
+    failure: Failure | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    peak_rss_mib: float | None = None
+    peak_cuda_mib: float | None = None
+    before: Scores = Field(default_factory=dict)
+    after: Scores = Field(default_factory=dict)
+    labels: dict[str, Scores] = Field(default_factory=dict)
+    labels_before: dict[str, Scores] = Field(default_factory=dict)
+    gradient: Gradient | None = None
+    statistics: dict[str, Any] = Field(default_factory=dict)
+    effective: dict[str, Any] = Field(default_factory=dict)
+    trace: tuple[tuple[float, ...], ...] = ()
+    artefacts: dict[str, str] = Field(default_factory=dict)
+    provenance: Provenance
+
+    def value(self, metric: str) -> float | None:
+        """Return any number of the catalogue, scores and costs alike; None where it is undefined.
+
+        Raises
+        ------
+        KeyError
+            When the catalogue has no such metric.
+        """
+        match METRICS[metric].name:
+            case "forward_s" | "backward_s" | "prepare_s":
+                return self.seconds.get(metric.removesuffix("_s"))
+            case "peak_rss_mib":
+                return self.peak_rss_mib
+            case "peak_cuda_mib":
+                return self.peak_cuda_mib
+            case _:
+                return self.after.get(metric)
+
+
+class RecordStore:
+    """Append-only JSON Lines file, the source of truth of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is created with the first record.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, record: RunRecord) -> None:
+        """Write one record durably: it is on disk when this returns.
+
+        A line torn by an earlier crash is ended first, so that it cannot swallow this record.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = record.model_dump_json().encode() + b"\n"
+        with self.path.open("ab+") as file:
+            if file.tell() and not self._ends_with_newline(file):
+                line = b"\n" + line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self) -> list[RunRecord]:
+        """Return all records in the order written; a line torn by a crash is passed over.
+
+        Raises
+        ------
+        ValueError
+            When a complete line is not a record; the message names file and line.
+        """
+        if not self.path.exists():
+            return []
+        records = []
+        for number, line in enumerate(self.path.read_bytes().split(b"\n"), start=1):
+            if not line:
+                continue
+            try:
+                records.append(RunRecord.model_validate_json(line))
+            except ValidationError as error:
+                # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
+                if error.errors()[0]["type"] != "json_invalid":
+                    raise ValueError(
+                        f"{self.path}:{number}: not a record of this version: {error}"
+                    ) from error
+        return records
+
+    @staticmethod
+    def _ends_with_newline(file: Any) -> bool:
+        file.seek(-1, os.SEEK_END)
+        return bool(file.read(1) == b"\n")
+
+
+def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
+    """Return the last record of each job id: the one that counts after a resume."""
+    return {record.job_id: record for record in records}

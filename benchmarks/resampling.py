@@ -1,0 +1,114 @@
+"""The only resampler of the harness, and what transforms look like on a grid.
+
+All transforms map physical points of the fixed image to physical points of the moving one, in mm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class InvalidResult(ValueError):  # noqa: N818
+    """A backend returned a transform that cannot be evaluated."""
+
+
+def compose(
+    registration: sitk.Transform | None, prealignment: sitk.Transform | None, dimension: int
+) -> sitk.Transform:
+    """Return x ↦ prealignment(registration(x)); None stands for the identity.
+
+    The registration comes first, because it maps to points of the prealigned image.
+    """
+    match registration, prealignment:
+        case None, None:
+            return sitk.Transform(dimension, sitk.sitkIdentity)
+        case None, only:
+            return only
+        case only, None:
+            return only
+        case _:
+            # ITK applies the transform that was added last first.
+            return sitk.CompositeTransform([prealignment, registration])
+
+
+def displacement_field(transform: sitk.Transform, grid: sitk.Image) -> FloatArray:
+    """Return T(x) − x at every voxel centre of a grid.
+
+    Returns
+    -------
+    ndarray of shape (*shape, dimension)
+        mm along the physical axes x, y(, z).
+
+    Raises
+    ------
+    InvalidResult
+        When this is no transform, when it has another dimension than the grid, cannot be evaluated, or yields
+        a value that is not finite.
+    """
+    if not isinstance(transform, sitk.Transform):
+        raise InvalidResult(f"not a SimpleITK transform: {type(transform).__name__}")
+    if transform.GetDimension() != grid.GetDimension():
+        raise InvalidResult(
+            f"the transform is {transform.GetDimension()}D, the fixed image {grid.GetDimension()}D"
+        )
+    try:
+        field = sitk.TransformToDisplacementField(
+            transform,
+            sitk.sitkVectorFloat64,
+            grid.GetSize(),
+            grid.GetOrigin(),
+            grid.GetSpacing(),
+            grid.GetDirection(),
+        )
+    except RuntimeError as error:
+        raise InvalidResult(f"the transform cannot be evaluated: {error}") from error
+    array: FloatArray = sitk.GetArrayFromImage(field)
+    if not np.isfinite(array).all():
+        share = 1.0 - float(np.isfinite(array).all(axis=-1).mean())
+        raise InvalidResult(f"the transform is not finite at {share:.2%} of the fixed image's voxels")
+    return array
+
+
+def sampled(displacement_mm: FloatArray, grid: sitk.Image) -> sitk.Transform:
+    """Return a transform that has the given displacement at the grid's voxel centres.
+
+    Evaluating it is cheap however costly the transform is that the displacement came from.
+    """
+    field = sitk.GetImageFromArray(displacement_mm, isVector=True)
+    field.CopyInformation(grid)
+    return sitk.DisplacementFieldTransform(field)
+
+
+def warp_image(image: sitk.Image, transform: sitk.Transform, grid: sitk.Image, outside: float) -> sitk.Image:
+    """Return an image resampled onto a grid, linearly; ``outside`` where the transform leaves it."""
+    return sitk.Resample(image, grid, transform, sitk.sitkLinear, outside, sitk.sitkFloat32)
+
+
+def warp_labels(labels: sitk.Image, transform: sitk.Transform, grid: sitk.Image) -> sitk.Image:
+    """Return labels or a mask resampled onto a grid, nearest neighbour; 0 where the transform leaves them."""
+    return sitk.Resample(labels, grid, transform, sitk.sitkNearestNeighbor, 0, labels.GetPixelID())
+
+
+def inside_fraction(points_mm: FloatArray, image: sitk.Image) -> float:
+    """Return the fraction of points, shape (n, dimension), inside an image's extent, outer edges included."""
+    matrix, origin = index_to_world(image)
+    index = np.linalg.solve(matrix, (points_mm - origin).T)
+    size = np.asarray(image.GetSize())[:, None]
+    return float(np.mean(np.all((index >= -0.5) & (index <= size - 0.5), axis=0)))
+
+
+def voxel_centres(index: npt.NDArray[np.intp], grid: sitk.Image) -> FloatArray:
+    """Return the physical points of array indices, both of shape (n, dimension)."""
+    matrix, origin = index_to_world(grid)
+    return np.asarray(index[:, ::-1] @ matrix.T + origin)
+
+
+def index_to_world(image: sitk.Image) -> tuple[FloatArray, FloatArray]:
+    """Return matrix and origin of the map from an image's index (x first) to physical points in mm."""
+    dimension = image.GetDimension()
+    direction = np.asarray(image.GetDirection()).reshape(dimension, dimension)
+    return direction * np.asarray(image.GetSpacing()), np.asarray(image.GetOrigin())

@@ -1,0 +1,121 @@
+"""The folder of one benchmark: its records, the config that made them, and what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from benchmarks.config import Config
+from benchmarks.config_file import ConfigError
+from benchmarks.plan import Plan
+from benchmarks.records import Frozen, RecordStore, RunRecord, latest
+
+
+class Manifest(Frozen):
+    """What the last run set out to do.
+
+    Attributes
+    ----------
+    source : str
+        The config file as it was named.
+    overrides : tuple of str
+        The ``--set`` options.
+    job_ids : tuple of str
+        The jobs planned.
+    descriptions : dict of str to str
+        What each dataset says of itself.
+    """
+
+    source: str
+    overrides: tuple[str, ...]
+    job_ids: tuple[str, ...]
+    descriptions: dict[str, str]
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the run."""
+        options = "".join(f" --set {override}" for override in self.overrides)
+        return f"python -m benchmarks run {self.source}{options}"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What a results folder holds of its last run.
+
+    Attributes
+    ----------
+    config : Config
+        As validated, overrides applied.
+    manifest : Manifest
+        What was planned.
+    records : tuple of RunRecord
+        The latest record of each planned job that has one, in the order planned.
+    """
+
+    config: Config
+    manifest: Manifest
+    records: tuple[RunRecord, ...]
+
+    @property
+    def pending(self) -> int:
+        """Number of planned jobs that have no record yet."""
+        return len(self.manifest.job_ids) - len(self.records)
+
+
+class ResultsFolder:
+    """Reads and writes the files of a benchmark's results.
+
+    Parameters
+    ----------
+    path : Path
+        ``results/<name>``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.store = RecordStore(path / "records.jsonl")
+
+    def begin(self, plan: Plan, source: str, overrides: Sequence[str]) -> None:
+        """Write down what is about to run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        manifest = Manifest(
+            source=source,
+            overrides=tuple(overrides),
+            job_ids=tuple(job.job_id for job in plan.jobs),
+            descriptions={name: dataset.description for name, dataset in plan.datasets.items()},
+        )
+        text = yaml.safe_dump(plan.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+        _replace(self.path / "config.yaml", text)
+        _replace(self.path / "run.json", manifest.model_dump_json(indent=1) + "\n")
+
+    def load(self) -> StoredRun:
+        """Read the last run back.
+
+        Raises
+        ------
+        ConfigError
+            When the folder holds no run, or one that this version cannot read.
+        """
+        try:
+            config = Config.model_validate(yaml.safe_load((self.path / "config.yaml").read_text()))
+            manifest = Manifest.model_validate_json((self.path / "run.json").read_text())
+            found = latest(self.store.read())
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{self.path}: holds no run yet; start one with 'python -m benchmarks run'"
+            ) from None
+        except (ValidationError, ValueError, yaml.YAMLError) as error:
+            said = " ".join(str(error).split())
+            raise ConfigError(f"{self.path}: was written by another version or is damaged: {said}") from None
+        return StoredRun(config, manifest, tuple(found[name] for name in manifest.job_ids if name in found))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

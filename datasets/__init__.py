@@ -1,0 +1,1 @@
+"""Where image pairs come from: fetched, prepared and loaded behind one interface."""

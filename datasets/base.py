@@ -1,0 +1,69 @@
+"""The interface behind which every source of image pairs stands."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from datasets.pair import Pair, PairInfo
+
+ParamsT = TypeVar("ParamsT")
+
+
+class DatasetError(Exception):
+    """Data that cannot be had or used; the message names the file and the way out."""
+
+
+class Dataset(ABC, Generic[ParamsT]):
+    """A named, versioned source of image pairs.
+
+    Parameters
+    ----------
+    params : Params
+        An instance of the class's own ``Params``.
+    cache_root : Path
+        Folder that holds ``raw/`` and ``derived/``; created when something is first written to it.
+
+    Attributes
+    ----------
+    name : str
+        The name under which configs ask for it.
+    Params : type
+        A frozen pydantic dataclass: the parameters that the dataset accepts, with defaults and units.
+    """
+
+    name: ClassVar[str]
+    Params: ClassVar[type[Any]]
+
+    def __init__(self, params: ParamsT, cache_root: Path) -> None:
+        self.params = params
+        self.cache_root = cache_root
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """What the content depends on: a job measured on another version is another job."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """One or two sentences for the report: what the images are and what they are no evidence of."""
+
+    @abstractmethod
+    def fetch(self) -> None:
+        """Make every pair loadable. Idempotent; cheap when nothing is missing."""
+
+    @abstractmethod
+    def pairs(self) -> tuple[PairInfo, ...]:
+        """List the pairs without reading an image."""
+
+    @abstractmethod
+    def load(self, pair_id: str) -> Pair:
+        """Read one pair.
+
+        Raises
+        ------
+        KeyError
+            When the dataset has no such pair.
+        """

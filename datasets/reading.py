@@ -1,0 +1,111 @@
+"""Images from files that somebody else wrote: read, checked, and refused with the file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from datasets.base import DatasetError
+
+# Relative to the voxel size: headers store spacing and origin with few digits.
+_GEOMETRY_TOLERANCE = 1e-3
+
+
+class ImageError(DatasetError):
+    """A file that cannot be used; the message names it and the way out."""
+
+
+def read_image(path: Path) -> sitk.Image:
+    """Read a scalar 2D or 3D image; a trailing dimension of one sample is dropped.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing or unreadable, has another shape, a voxel size that is no size, or values
+        that are not finite.
+    """
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise ImageError(f"{path}: cannot be read as an image: {said}") from None
+    while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
+        size = [*image.GetSize()[:-1], 0]
+        image = sitk.Extract(image, size, [0] * image.GetDimension())
+    if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
+        shape = "×".join(map(str, image.GetSize()))
+        raise ImageError(
+            f"{path}: is {shape} with {image.GetNumberOfComponentsPerPixel()} components per voxel; "
+            "one scalar 2D or 3D image is wanted: extract it first"
+        )
+    if min(image.GetSize()) < 4:
+        raise ImageError(f"{path}: has fewer than 4 samples along an axis: {image.GetSize()}")
+    if not all(np.isfinite(mm) and mm > 0 for mm in image.GetSpacing()):
+        raise ImageError(f"{path}: its voxel size is {image.GetSpacing()} mm: mend the header")
+    if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
+        raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
+    return image
+
+
+def read_labels(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
+    """Read an integer label image on the grid of ``image``, as uint16.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_image`; also for fractional or negative labels, and for another grid than the image's.
+    """
+    labels = read_image(path)
+    values = sitk.GetArrayViewFromImage(labels)
+    if values.min() < 0 or values.max() > np.iinfo(np.uint16).max or not (values == np.rint(values)).all():
+        raise ImageError(f"{path}: labels must be whole numbers from 0 to 65535")
+    _refuse_other_grid(path, labels, image_path, image)
+    return sitk.Cast(labels, sitk.sitkUInt16)
+
+
+def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
+    """Read a mask on the grid of ``image``, as uint8 of 0 and 1.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_image`; also for an empty mask and for another grid than the image's.
+    """
+    mask = read_image(path)
+    _refuse_other_grid(path, mask, image_path, image)
+    mask = mask != 0
+    if not sitk.GetArrayViewFromImage(mask).any():
+        raise ImageError(f"{path}: the mask is empty")
+    return mask
+
+
+def foreground(image: sitk.Image, path: Path) -> sitk.Image:
+    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
+
+    Raises
+    ------
+    ImageError
+        When it is zero everywhere.
+    """
+    mask = image != 0
+    if not sitk.GetArrayViewFromImage(mask).any():
+        raise ImageError(f"{path}: is zero everywhere")
+    return mask
+
+
+def _refuse_other_grid(path: Path, found: sitk.Image, image_path: Path, image: sitk.Image) -> None:
+    tolerance_mm = _GEOMETRY_TOLERANCE * min(image.GetSpacing())
+    same = found.GetSize() == image.GetSize() and all(
+        np.allclose(getattr(found, get)(), getattr(image, get)(), rtol=0, atol=tolerance)
+        for get, tolerance in (
+            ("GetSpacing", tolerance_mm),
+            ("GetOrigin", tolerance_mm),
+            ("GetDirection", _GEOMETRY_TOLERANCE),
+        )
+    )
+    if not same:
+        raise ImageError(f"{path}: lies on another grid than {image_path}: resample it first")

@@ -1,0 +1,87 @@
+"""Writes a report: text, figures, CSV and one JSON file per pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+from benchmarks.config import Config
+from benchmarks.gates import evaluate_gates
+from benchmarks.records import RunRecord
+from reports.document import Background, report_text
+from reports.export import pair_json, results_csv
+from reports.names import file_safe
+from reports.pictures import FOLDER as FIGURES
+from reports.pictures import draw_pictures
+from reports.study import Study
+
+PAIRS = "pairs"
+
+
+def build_report(
+    folder: Path,
+    config: Config,
+    records: Sequence[RunRecord],
+    *,
+    descriptions: Mapping[str, str] = MappingProxyType({}),
+    command: str = "",
+    pending: int = 0,
+) -> Path:
+    """Write ``report.md``, ``results.csv``, ``pairs/`` and ``figures/``, and delete figures of an older one.
+
+    Records and kept slices are only read. The same input gives the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``results/<name>``; the paths of artefacts in the records are relative to it.
+    config : Config
+        What was asked for.
+    records : sequence of RunRecord
+        All records; of several with the same run, pair and repeat the last counts.
+    descriptions : mapping of str to str
+        What each dataset says of itself.
+    command : str
+        What repeats the run.
+    pending : int
+        Jobs planned that have no record yet.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    study = Study.of(config, records)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
+    numbers = _write_numbers(study, folder)
+    drawn = [found.paths for found in pictures.values()]
+    _remove_others(folder, FIGURES, ".png", set().union(*drawn))
+    _remove_others(folder, PAIRS, ".json", numbers)
+    background = Background(command, descriptions, pending)
+    report = folder / "report.md"
+    _write(report, report_text(study, background, evaluate_gates(config, study.records), pictures))
+    return report
+
+
+def _write_numbers(study: Study, folder: Path) -> set[str]:
+    _write(folder / "results.csv", results_csv(study))
+    written = set()
+    for key in study.results:
+        path = PurePosixPath(PAIRS, file_safe(key.dataset), f"{file_safe(key.pair_id)}.json")
+        _write(folder / path, pair_json(study, key))
+        written.add(str(path))
+    return written
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _remove_others(folder: Path, below: str, suffix: str, keep: set[str]) -> None:
+    """Delete what an earlier report wrote and this one did not."""
+    for path in (folder / below).rglob(f"*{suffix}"):
+        if path.relative_to(folder).as_posix() not in keep:
+            path.unlink()

@@ -1,0 +1,155 @@
+"""What was run, and on what."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.records import Identity, RunRecord
+from reports.study import Study
+from reports.table import Table, plain_row, text_columns
+
+
+def conditions_table(study: Study, command: str) -> Table:
+    """Return the circumstances of a run: command, sources, machine, versions, threads, time.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one record.
+    command : str
+        What repeats the run; empty where it is not known.
+    """
+    records = study.records
+    config = study.config
+    threads = _merged(record.provenance.effective_threads for record in records)
+    rows = {
+        "Command": command,
+        "Commit": _distinct(records, _commit),
+        "CPU": _distinct(records, lambda r: f"{r.provenance.cpu}, {r.provenance.cores} logical cores"),
+        "GPU": _distinct(records, lambda r: r.provenance.gpu),
+        "Memory": _distinct(records, lambda r: f"{r.provenance.memory_mib / 1024:.1f} GiB"),
+        "System": _distinct(records, lambda r: f"{r.provenance.platform}, Python {r.provenance.python}"),
+        "Packages": _pairs(_merged(record.provenance.packages for record in records)),
+        "Threads": f"{_distinct(records, lambda r: str(r.identity.threads))} asked of every library"
+        + (f"; in force: {_pairs(threads)}" if threads else ""),
+        "Timing": _timing(study),
+        "Load": _load(records),
+        "Started": _span(records),
+        "Limits": f"{config.limits.timeout_s:g} s per job; seed {config.seed}",
+    }
+    return Table(
+        "What was run, and on what",
+        text_columns("", "Value"),
+        tuple(plain_row((what, value)) for what, value in rows.items() if value),
+    )
+
+
+def warnings_of(study: Study) -> list[str]:
+    """Return what a reader has to know before trusting the numbers, a sentence each."""
+    records = study.records
+    said = []
+    if len({record.provenance.commit for record in records}) > 1:
+        said.append("The records come from more than one commit.")
+    if any(record.provenance.dirty for record in records):
+        said.append("Tracked files differed from the commit when records were made.")
+    if len({(record.provenance.host, record.provenance.cpu) for record in records}) > 1:
+        said.append("The records come from more than one machine: timings are not comparable across them.")
+    said += [
+        f"Records of {dataset} were made with different data or metrics: its rows are not comparable."
+        for dataset in study.datasets
+        if len({_yardstick(r.identity) for r in records if r.identity.dataset == dataset}) > 1
+    ]
+    if any(record.provenance.concurrent_jobs > 1 for record in records):
+        said.append("Jobs were allowed to overlap: timings are not comparable.")
+    return said
+
+
+def runs_table(study: Study) -> Table:
+    """Return the parameters and backend versions of every run."""
+    rows: dict[str, tuple[str, ...]] = {}
+    for dataset in study.datasets:
+        for run in study.runs(dataset):
+            rows.setdefault(run.label, _run_row(_first_identity(study, run.label)))
+    return Table(
+        "Runs",
+        text_columns("Run", "Backend", "Track", "Version", "Parameters"),
+        tuple(plain_row(row) for row in rows.values()),
+        "Matched: the same metric family, pyramid and iteration budget as far as the interfaces allow. "
+        "Recommended: each tool's own practice. Reference: no competitor.",
+    )
+
+
+def effective_schedules(study: Study) -> str:
+    """Return, as JSON, what each run did in its backend's own terms, from the first pair of each dataset."""
+    found: dict[str, dict[str, Any]] = {}
+    for dataset in study.datasets:
+        for run in study.runs(dataset):
+            for record in study.records:
+                same = (record.identity.dataset, record.identity.run) == (dataset, run.label)
+                if same and record.effective:
+                    found.setdefault(dataset, {}).setdefault(run.label, record.effective)
+    return json.dumps(found, indent=1, ensure_ascii=False) if found else ""
+
+
+def _run_row(identity: Identity) -> tuple[str, ...]:
+    versions, params = _pairs(identity.backend_version), _pairs(identity.params)
+    return identity.run, identity.backend, identity.track, versions, params
+
+
+def _first_identity(study: Study, label: str) -> Identity:
+    return next(record.identity for record in study.records if record.identity.run == label)
+
+
+def _yardstick(identity: Identity) -> tuple[str, str, str]:
+    """Return what decides on which data, and by which metrics, a job was judged."""
+    return identity.dataset_version, str(identity.dataset_params), identity.evaluation_version
+
+
+def _commit(record: RunRecord) -> str:
+    commit = record.provenance.commit[:12] or "none (not a git checkout)"
+    return f"{commit}, with uncommitted changes" if record.provenance.dirty else commit
+
+
+def _distinct(records: Iterable[RunRecord], read: Callable[[RunRecord], str]) -> str:
+    return "; ".join(sorted({read(record) for record in records} - {""}))
+
+
+def _merged(many: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return all values that a key had."""
+    values: dict[str, set[str]] = {}
+    for one in many:
+        for key, value in one.items():
+            values.setdefault(key, set()).add(str(value))
+    return {key: " or ".join(sorted(values[key])) for key in sorted(values)}
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_short(value)}" for key, value in values.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(_short, value)) if value else "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _timing(study: Study) -> str:
+    timing = study.config.timing
+    at_once = max(record.provenance.concurrent_jobs for record in study.records)
+    jobs = "one job at a time" if at_once == 1 else f"up to {at_once} jobs at once"
+    return f"repeats {timing.repeats}, warm-up {timing.warmup}, {jobs}, order shuffled"
+
+
+def _load(records: Sequence[RunRecord]) -> str:
+    loads = [record.provenance.load_average for record in records]
+    middle = statistics.median(loads)
+    return f"one-minute average when jobs started: median {middle:.2f}, largest {max(loads):.2f}"
+
+
+def _span(records: Sequence[RunRecord]) -> str:
+    started = sorted(record.provenance.started_utc for record in records)
+    first, last = (moment[:19].replace("T", " ") for moment in (started[0], started[-1]))
+    return f"{first} UTC" if first == last else f"first job {first}, last job {last} UTC"

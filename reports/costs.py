@@ -1,0 +1,128 @@
+"""Time and memory tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.catalogue import METRICS
+from benchmarks.config import Config
+from benchmarks.records import RunRecord
+from reports.numbers import NOT_AVAILABLE, fixed_digits, median_and_quartiles, spread_of
+from reports.ranking import best_of
+from reports.study import Run, Study
+from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
+from reports.table import Cell, Row, Table, number_columns, text_columns
+
+TIMES = ("forward_s", "backward_s", "prepare_s")
+MEMORY = ("peak_rss_mib", "peak_cuda_mib")
+
+
+def timing_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+    """Return time and memory per dataset and device, reference rows left out.
+
+    Parameters
+    ----------
+    config : Config
+        ``figures.oracle`` is the run that others are compared with, else it is the fastest.
+    records : iterable of RunRecord
+        All records; of several with the same run, pair and repeat the last counts.
+    """
+    whole = Study.of(config, records)
+    devices = sorted({record.identity.device for record in whole.records})
+    parts = [
+        Study(config, tuple(record for record in whole.records if record.identity.device == device))
+        for device in devices
+    ]
+    return [
+        _timing_table(part, dataset, device)
+        for device, part in zip(devices, parts, strict=True)
+        for dataset in part.datasets
+        if part.competitors(dataset)
+    ]
+
+
+def _timing_table(study: Study, dataset: str, device: str) -> Table:
+    runs = study.competitors(dataset)
+    mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
+    yardstick = _yardstick(study, dataset)
+    memory = [name for name in MEMORY if _medians(study, dataset, name)] or [MEMORY[0]]
+    times = [f"{METRICS[name].title}{mark}" for name in TIMES]
+    times.insert(1, f"× {yardstick}" if yardstick else "Ratio")
+    best = {
+        name: best_of(_medians(study, dataset, name), METRICS[name]) for name in ("forward_s", "backward_s")
+    }
+    threads = sorted({r.identity.threads for r in study.records if r.identity.dataset == dataset})
+    counted = " or ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
+    return Table(
+        f"Time and memory: {dataset} ({device}, {counted})",
+        (
+            *text_columns("Run", "Track"),
+            *number_columns(["Pairs ok", *times, *(METRICS[name].title for name in memory)]),
+        ),
+        tuple(
+            Row(
+                (
+                    Cell(run.label),
+                    Cell(run.track),
+                    Cell(f"{study.ok_count(dataset, run.label)}/{len(study.pairs(dataset))}"),
+                    _time_cell(study, dataset, run, "forward_s", run.label in best["forward_s"]),
+                    Cell(_ratio(study, dataset, run, yardstick)),
+                    _time_cell(study, dataset, run, "backward_s", run.label in best["backward_s"]),
+                    _time_cell(study, dataset, run, "prepare_s", bold=False),
+                    *(Cell(_largest(study, dataset, run, name)) for name in memory),
+                )
+            )
+            for run in runs
+        ),
+        _caption(yardstick) + (OVERLAPPING_NOTE if mark else ""),
+    )
+
+
+def _caption(yardstick: str) -> str:
+    ratio = f" Ratio: median over pairs of the forward time by that of {yardstick}." if yardstick else ""
+    return (
+        "Median [quartiles] over pairs of the median over repeats; forward is the registration call alone, "
+        f"backward the gradient pass of differentiable runs.{ratio} Memory: the largest of all pairs. "
+        "Bold: fastest of the runs that are ok on every pair."
+    )
+
+
+def _yardstick(study: Study, dataset: str) -> str:
+    """Return the label that forward times are divided by; empty without a run to choose."""
+    oracle = study.config.figures.oracle
+    labels = [run.label for run in study.competitors(dataset)]
+    if oracle in labels and study.values(dataset, oracle, "forward_s").notna().any():
+        return oracle
+    complete = _medians(study, dataset, "forward_s")
+    return min(complete, key=lambda label: float(complete[label]), default="")
+
+
+def _medians(study: Study, dataset: str, name: str) -> dict[str, str]:
+    """Return the printed medians of the competitors that have a value on every pair."""
+    printed = {}
+    for run in study.competitors(dataset):
+        spread = spread_of(study.values(dataset, run.label, name))
+        if spread and spread.n == len(study.pairs(dataset)):
+            printed[run.label] = fixed_digits(spread.median, METRICS[name].digits)
+    return printed
+
+
+def _time_cell(study: Study, dataset: str, run: Run, name: str, bold: bool) -> Cell:
+    spread = spread_of(study.values(dataset, run.label, name))
+    if spread is None:
+        return Cell(NOT_AVAILABLE)
+    metric = METRICS[name]
+    return Cell(median_and_quartiles(spread, metric), bold, fixed_digits(spread.median, metric.digits))
+
+
+def _ratio(study: Study, dataset: str, run: Run, yardstick: str) -> str:
+    if not yardstick:
+        return NOT_AVAILABLE
+    ours = study.values(dataset, run.label, "forward_s")
+    spread = spread_of(ours / study.values(dataset, yardstick, "forward_s"))
+    return f"{spread.median:.3g}×" if spread else NOT_AVAILABLE
+
+
+def _largest(study: Study, dataset: str, run: Run, name: str) -> str:
+    spread = spread_of(study.values(dataset, run.label, name))
+    return fixed_digits(spread.largest, METRICS[name].digits) if spread else NOT_AVAILABLE

@@ -1,0 +1,173 @@
+"""The text of report.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from benchmarks.gates import GateResult
+from benchmarks.records import Status
+from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
+from reports.costs import timing_tables
+from reports.markdown import code_block, details, escape, render_table
+from reports.pair_scores import pair_tables
+from reports.pictures import Gallery, Pictures
+from reports.study import Study
+from reports.summary import further_tables, summary_tables
+from reports.table import Table
+from reports.verdicts import failures_table, gates_table
+
+# Figures of one kind that are shown unasked.
+MOST_OPEN = 2
+
+HOW_TO_READ = """\
+- Start with **Dice** (overlap of labels, 1 is perfect) and **TRE** (how far points end from where they
+  belong, 0 is perfect). **RMSE** says only how alike the intensities are: a transform that tears tissue apart
+  can make it small, which is why **folding fraction** (share of voxels where the map folds over, should be 0)
+  and **sd log J** (how unevenly it stretches) stand beside it.
+- The **before** row is the prealigned start with nothing done. A run that is not better than it has failed,
+  whatever its status. The true transform, where the data have one, shows what interpolation and noise allow.
+- **Matched** rows run under one schedule as far as the tools allow; **recommended** rows each run as the
+  tool's authors advise. Between tracks, a difference may be the schedule's rather than the method's.
+- **n/a** means that a number does not exist, as the backward time of a run that has no gradient; it is no
+  zero. **Pairs ok** counts the pairs on which every repeat succeeded; averages are over those alone.
+- Timings depend on the machine, given below. Look at ratios, and at the spread before believing a difference.
+"""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What a report says beyond the records.
+
+    Attributes
+    ----------
+    command : str
+        What repeats the run; empty where it is not known.
+    descriptions : mapping of str to str
+        What each dataset says of itself.
+    pending : int
+        Jobs planned that have no record yet.
+    """
+
+    command: str
+    descriptions: Mapping[str, str]
+    pending: int
+
+
+def report_text(
+    study: Study, background: Background, gates: Sequence[GateResult], pictures: Mapping[str, Pictures]
+) -> str:
+    """Return the report in Markdown."""
+    config = study.config
+    parts = [f"# {escape(config.title or config.name)}"]
+    parts += [escape(paragraph) for paragraph in config.description.split("\n\n") if paragraph.strip()]
+    parts.append(_at_a_glance(study, background, gates))
+    if not study.records:
+        return "\n\n".join(parts) + "\n"
+    parts += ["## How to read this", HOW_TO_READ.rstrip()]
+    if gates:
+        parts += _section(gates_table(gates))
+    parts += _results(study, background, pictures)
+    parts.append("## Time and memory")
+    parts += [part for table in timing_tables(config, study.records) for part in _subsection(table)]
+    parts += _failures(study)
+    parts += _slices(pictures)
+    parts += _what_was_run(study, background)
+    return "\n\n".join(parts) + "\n"
+
+
+def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResult]) -> str:
+    records = study.records
+    ok = sum(record.status is Status.OK for record in records)
+    runs = {record.identity.run for record in records}
+    sentences = [
+        f"{_count(len(runs), 'run')} on {_count(len(study.results), 'pair')} of "
+        f"{_count(len(study.datasets), 'dataset')}: {ok} of {_count(len(records), 'job')} ended ok."
+    ]
+    if background.pending:
+        sentences.append(
+            f"{_count(background.pending, 'planned job')} not run yet: the tables are preliminary."
+        )
+    if gates:
+        sentences.append(f"Gates passed: {sum(gate.passed for gate in gates)} of {len(gates)}.")
+    bold = [f"**{escape(sentence)}**" for sentence in (warnings_of(study) if records else [])]
+    return " ".join([escape(sentence) for sentence in sentences] + bold)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
+    config, records = study.config, study.records
+    parts = ["## Results"]
+    for dataset, summary, further, pairs in zip(
+        study.datasets,
+        summary_tables(config, records),
+        further_tables(config, records),
+        pair_tables(config, records),
+        strict=True,
+    ):
+        parts.append(f"### {escape(dataset)}")
+        if said := background.descriptions.get(dataset):
+            parts.append(escape(said))
+        parts.append(render_table(summary))
+        if tradeoff := pictures[dataset].tradeoff:
+            parts += _gallery(tradeoff)
+        parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
+        parts.append(details(further.title, render_table(further)))
+    return parts
+
+
+def _failures(study: Study) -> list[str]:
+    table = failures_table(study.config, study.records)
+    if table.rows:
+        return _section(table)
+    return [f"## {table.title}", f"None: all {_count(len(study.records), 'job')} ended ok."]
+
+
+def _slices(pictures: Mapping[str, Pictures]) -> list[str]:
+    parts = []
+    for dataset, drawn in pictures.items():
+        if not (drawn.slices or drawn.omitted):
+            continue
+        parts.append(f"### {escape(dataset)}")
+        for gallery in drawn.slices:
+            parts += [f"#### {escape(gallery.title)}", *_gallery(gallery)]
+        if drawn.omitted:
+            parts.append("Left out:\n" + "".join(f"\n- {escape(reason)}" for reason in drawn.omitted))
+    return ["## Pictures", *parts] if parts else []
+
+
+def _what_was_run(study: Study, background: Background) -> list[str]:
+    parts = _section(conditions_table(study, background.command))
+    parts += _subsection(runs_table(study))
+    if schedules := effective_schedules(study):
+        parts.append(details("What each run did, in its backend's own terms", code_block(schedules, "json")))
+    config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    parts.append(details("Config", code_block(config, "yaml")))
+    parts.append(
+        "The same numbers: `results.csv` (one row per job) and `pairs/` (one JSON file per pair, with "
+        "label scores); the source of both is `records.jsonl`."
+    )
+    return parts
+
+
+def _section(table: Table) -> list[str]:
+    return [f"## {escape(table.title)}", render_table(table)]
+
+
+def _subsection(table: Table) -> list[str]:
+    return [f"### {escape(table.title)}", render_table(table)]
+
+
+def _gallery(gallery: Gallery) -> list[str]:
+    """Show all figures; of many the first, and the others when a reader asks for them."""
+    images = [f"![{escape(picture.title)}]({picture.path})" for picture in gallery.pictures]
+    caption = escape(gallery.caption)
+    if len(images) <= MOST_OPEN:
+        return [*images, caption]
+    folded = details(f"The same of {len(images) - 1} more runs", "\n\n".join(images[1:]))
+    return [images[0], caption, folded]

@@ -1,0 +1,161 @@
+"""What the figures of slices share: the kept panels of a pair, their frame and their orientation marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import matplotlib.patheffects
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.aggregation import PairKey, PairResult
+from benchmarks.panels import Panel, read_panels
+from reports.figures.style import FAINT
+from reports.study import Run, Study
+
+ARTEFACT = "panels"
+# Planes on whose pictures the patient's left is on the right.
+WITH_SIDES = frozenset({"axial", "coronal"})
+MARGIN = 0.08
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run's slices of a pair."""
+
+    run: Run
+    result: PairResult
+    panels: Mapping[str, Panel]
+
+
+@dataclass(frozen=True)
+class KeptSlices:
+    """The slices that were kept of a pair.
+
+    Attributes
+    ----------
+    key : PairKey
+        The pair.
+    shown : tuple of Shown
+        Runs whose slices could be read, in the order of the tables.
+    omitted : tuple of str
+        Why others are left out, a sentence each.
+    """
+
+    key: PairKey
+    shown: tuple[Shown, ...]
+    omitted: tuple[str, ...]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Labels of the runs shown."""
+        return frozenset(one.run.label for one in self.shown)
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """Names of the planes, in the order kept."""
+        return tuple(self.shown[0].panels)
+
+
+def kept_slices(study: Study, folder: Path, dataset: str) -> list[KeptSlices]:
+    """Read the slices of the pairs that have any; a file that is missing or damaged is told, not raised."""
+    found = [_kept(study, folder, PairKey(dataset, pair)) for pair in study.pairs(dataset)]
+    return [kept for kept in found if kept.shown or kept.omitted]
+
+
+def _kept(study: Study, folder: Path, key: PairKey) -> KeptSlices:
+    shown: list[Shown] = []
+    omitted: list[str] = []
+    for run in study.runs(key.dataset):
+        result = study.result(key.dataset, key.pair_id, run.label)
+        if result is None or not result.ok:
+            continue
+        path = next((p for r in result.repeats if (p := r.artefacts.get(ARTEFACT))), None)
+        if path is None:
+            continue
+        try:
+            panels = _read(folder, path)
+            if shown:
+                _require_same_grid(shown[0].panels, panels)
+        except ValueError as error:
+            omitted.append(f"{run.label}: slices left out: {error}")
+        else:
+            shown.append(Shown(run, result, panels))
+    return KeptSlices(key, tuple(shown), tuple(omitted))
+
+
+def _read(folder: Path, path: str) -> dict[str, Panel]:
+    file = (folder / path).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise ValueError(f"{path} lies outside the results folder")
+    if not file.is_file():
+        raise ValueError(f"{path} is missing")
+    try:
+        panels = read_panels(file)
+    except Exception as error:
+        # A damaged archive raises whatever its decoder stumbles over; none of it may cost the report.
+        raise ValueError(f"{path} cannot be read") from error
+    if not panels:
+        raise ValueError(f"{path} holds no slice")
+    return {plane: _cropped(panel) for plane, panel in panels.items()}
+
+
+def _require_same_grid(first: Mapping[str, Panel], other: Mapping[str, Panel]) -> None:
+    shapes = [{plane: panel.fixed.shape for plane, panel in panels.items()} for panels in (first, other)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("they are not on the grid of the other runs' slices")
+
+
+def _cropped(panel: Panel) -> Panel:
+    """Cut away what lies far outside the mask."""
+    rows, columns = (np.flatnonzero(panel.mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return panel
+    box = tuple(
+        _widened(int(found[0]), int(found[-1]) + 1, size)
+        for found, size in ((rows, panel.mask.shape[0]), (columns, panel.mask.shape[1]))
+    )
+    cut = {
+        field.name: getattr(panel, field.name)[(..., *box)]
+        for field in fields(Panel)
+        if field.name != "spacing_mm"
+    }
+    return replace(panel, **cut)
+
+
+def _widened(start: int, stop: int, size: int) -> slice:
+    margin = max(2, round(MARGIN * (stop - start)))
+    return slice(max(0, start - margin), min(size, stop + margin))
+
+
+def aspect_of(panel: Panel) -> float:
+    """Return the height of a voxel by its width."""
+    return float(panel.spacing_mm[0] / panel.spacing_mm[1])
+
+
+def height_to_width(panels: Sequence[Panel]) -> float:
+    """Return the largest height by width, in mm, of the panels."""
+    return float(max(p.fixed.shape[0] / p.fixed.shape[1] * aspect_of(p) for p in panels))
+
+
+def bare(axes: Axes) -> None:
+    """Take ticks away and leave a faint frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(FAINT)
+
+
+def mark_sides(axes: Axes, plane: str) -> None:
+    """Write R and L where the patient's right and left are, in radiological convention."""
+    if plane not in WITH_SIDES:
+        return
+    outline = [matplotlib.patheffects.withStroke(linewidth=2.0, foreground="black")]
+    for x, side, align in ((0.02, "R", "left"), (0.98, "L", "right")):
+        axes.text(
+            x, 0.5, side, transform=axes.transAxes, ha=align, va="center",
+            color="white", fontsize=8, fontweight="bold", path_effects=outline,
+        )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Spread of a few numbers, and how numbers are printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks.catalogue import Metric
+
+NOT_AVAILABLE = "n/a"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Location and spread of the values of one run, one per pair.
+
+    Attributes
+    ----------
+    n : int
+        How many values.
+    mean, sd : float
+        Mean and sample standard deviation; ``sd`` is NaN for a single value.
+    median, lower_quartile, upper_quartile, largest : float
+        Quartiles are interpolated linearly.
+    """
+
+    n: int
+    mean: float
+    sd: float
+    median: float
+    lower_quartile: float
+    upper_quartile: float
+    largest: float
+
+
+def spread_of(values: pd.Series[float]) -> Spread | None:
+    """Return the spread of the values that are defined; None when there is none."""
+    defined = values.dropna()
+    if defined.empty:
+        return None
+    return Spread(
+        n=len(defined),
+        mean=float(defined.mean()),
+        sd=float(defined.std(ddof=1)),
+        median=float(defined.median()),
+        lower_quartile=float(defined.quantile(0.25)),
+        upper_quartile=float(defined.quantile(0.75)),
+        largest=float(defined.max()),
+    )
+
+
+def fixed_digits(value: float, digits: int) -> str:
+    """Print with so many decimals, a rounded zero without a sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def mean_and_sd(spread: Spread, metric: Metric) -> str:
+    """Print ``mean ± sd``, or the only value."""
+    mean = fixed_digits(spread.mean, metric.digits)
+    return mean if spread.n == 1 else f"{mean} ± {fixed_digits(spread.sd, metric.digits)}"
+
+
+def median_and_quartiles(spread: Spread, metric: Metric) -> str:
+    """Print ``median [quartile–quartile]``, or the only value."""
+    median = fixed_digits(spread.median, metric.digits)
+    if spread.n == 1:
+        return median
+    low = fixed_digits(spread.lower_quartile, metric.digits)
+    return f"{median} [{low}–{fixed_digits(spread.upper_quartile, metric.digits)}]"

@@ -1,0 +1,141 @@
+"""The records of a run, arranged for tables and figures: datasets, runs, pairs and one value per pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from benchmarks.aggregation import PairKey, PairResult, config_label, current, pair_results
+from benchmarks.config import Config
+from benchmarks.records import RunRecord, Track
+
+TRACK_ORDER: tuple[Track, ...] = ("matched", "recommended", "reference")
+# The backend that leaves the pair as it is, and what its row, or one made from the start, is called.
+IDENTITY = "identity"
+BEFORE = "before"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of the tables.
+
+    Attributes
+    ----------
+    label, backend : str
+        Label in the config, name of the adapter.
+    track : {"matched", "recommended", "reference"}
+        Which comparison it belongs to.
+    """
+
+    label: str
+    backend: str
+    track: Track
+
+    @property
+    def reference(self) -> bool:
+        """True for rows that do not compete."""
+        return self.track == "reference"
+
+    @property
+    def title(self) -> str:
+        """The label, which for the untouched start says what it is."""
+        said = self.backend != IDENTITY or self.label == BEFORE
+        return self.label if said else f"{self.label} ({BEFORE})"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A config and its current records.
+
+    Attributes
+    ----------
+    config : Config
+        What was asked for.
+    records : tuple of RunRecord
+        The last record of each run, pair and repeat.
+    """
+
+    config: Config
+    records: tuple[RunRecord, ...]
+
+    @classmethod
+    def of(cls, config: Config, records: Iterable[RunRecord]) -> Study:
+        """Keep the current records of those given."""
+        return cls(config, tuple(current(records)))
+
+    @cached_property
+    def results(self) -> Mapping[PairKey, Mapping[str, PairResult]]:
+        """Results by pair and run label."""
+        return pair_results(self.records)
+
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets with records, in the config's order."""
+        order = {dataset.name: index for index, dataset in enumerate(self.config.all_datasets)}
+        found = {key.dataset for key in self.results}
+        return tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
+
+    def pairs(self, dataset: str) -> tuple[str, ...]:
+        """Ids of the pairs of a dataset that any run was asked for."""
+        return tuple(sorted((k.pair_id for k in self.results if k.dataset == dataset), key=natural_order))
+
+    def runs(self, dataset: str) -> tuple[Run, ...]:
+        """Runs on a dataset: the untouched start, then the competitors by track, then other references."""
+        identities = (record.identity for record in self.records if record.identity.dataset == dataset)
+        found = {Run(identity.run, identity.backend, identity.track) for identity in identities}
+        return tuple(sorted(found, key=self._run_order))
+
+    def competitors(self, dataset: str) -> tuple[Run, ...]:
+        """Runs on a dataset without the reference rows."""
+        return tuple(run for run in self.runs(dataset) if not run.reference)
+
+    def result(self, dataset: str, pair_id: str, run: str) -> PairResult | None:
+        """Return what a run did with a pair; None where it was not asked or not reached."""
+        return self.results[PairKey(dataset, pair_id)].get(run)
+
+    def values(self, dataset: str, run: str, metric: str) -> pd.Series[float]:
+        """Return one value per pair, indexed by pair id, NaN where undefined or not ok."""
+        found = {pair: self.result(dataset, pair, run) for pair in self.pairs(dataset)}
+        return _series({pair: result.value(metric) if result else None for pair, result in found.items()})
+
+    def before(self, dataset: str, metric: str) -> pd.Series[float]:
+        """Return the score of the prealigned start per pair, NaN where no run recorded it."""
+        return _series({pair: self.start(dataset, pair, metric) for pair in self.pairs(dataset)})
+
+    def start(self, dataset: str, pair_id: str, metric: str) -> float | None:
+        """Return the score of the prealigned start of a pair; None where no run recorded it."""
+        results = self.results[PairKey(dataset, pair_id)].values()
+        return next((v for result in results if (v := result.before(metric)) is not None), None)
+
+    def ok_count(self, dataset: str, run: str) -> int:
+        """Return on how many pairs every repeat of the run ended ``ok``."""
+        found = (self.result(dataset, pair, run) for pair in self.pairs(dataset))
+        return sum(result is not None and result.ok for result in found)
+
+    def kind(self, dataset: str, pair_id: str) -> str:
+        """Return what distinguishes a pair."""
+        return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.kind
+
+    def overlapping(self, dataset: str) -> bool:
+        """Return whether jobs were allowed to overlap, which makes timings incomparable."""
+        return any(r.provenance.concurrent_jobs > 1 for r in self.records if r.identity.dataset == dataset)
+
+    def _run_order(self, run: Run) -> tuple[bool, int, int, list[tuple[int, str]]]:
+        labels = [entry.label for entry in self.config.runs]
+        base = config_label(run.label)
+        place = labels.index(base) if base in labels else len(labels)
+        return run.backend != IDENTITY, TRACK_ORDER.index(run.track), place, natural_order(run.label)
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Return a sorting key that puts ``p2`` before ``p10``."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)]
+
+
+def _series(values: Mapping[str, float | None]) -> pd.Series[float]:
+    return pd.Series({key: float("nan") if v is None else v for key, v in values.items()}, dtype=float)

@@ -1,0 +1,68 @@
+"""Tables of gates and of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.config import Config
+from benchmarks.gates import GateResult
+from benchmarks.records import RunRecord, Status
+from reports.study import Study
+from reports.table import Cell, Column, Row, Table, plain_row, text_columns
+
+NAMED_PAIRS = 3
+
+
+def gates_table(results: Sequence[GateResult]) -> Table:
+    """Return one row per gate: PASS or FAIL, and the numbers that decided."""
+    return Table(
+        "Gates",
+        (
+            *text_columns("Result", "Gate"),
+            Column("Pairs"),
+            *text_columns("Evidence"),
+        ),
+        tuple(
+            Row(
+                (
+                    Cell("PASS" if result.passed else "FAIL", bold=not result.passed),
+                    Cell(result.text),
+                    Cell(str(result.pairs)),
+                    Cell(result.reason),
+                )
+            )
+            for result in results
+        ),
+        "A gate without an ok result on each of its pairs fails.",
+    )
+
+
+def failures_table(config: Config, records: Iterable[RunRecord]) -> Table:
+    """Return the jobs that did not end ``ok``, counted by run, status, stage and message."""
+    study = Study.of(config, records)
+    order = {(d, run.label): i for d in study.datasets for i, run in enumerate(study.runs(d))}
+    groups: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for record in study.records:
+        if record.status is Status.OK:
+            continue
+        identity, failure = record.identity, record.failure
+        stage, message = (failure.stage, failure.message) if failure else ("", "")
+        key = (identity.dataset, identity.run, str(record.status), stage, message)
+        groups.setdefault(key, []).append(identity.pair_id)
+    ranked = sorted(groups, key=lambda key: (study.datasets.index(key[0]), order[key[:2]], key))
+    return Table(
+        "Failures",
+        (
+            *text_columns("Dataset", "Run", "Status", "Stage"),
+            Column("Jobs"),
+            *text_columns("Pairs", "Message"),
+        ),
+        tuple(plain_row((*key[:4], str(len(groups[key])), _some(groups[key]), key[4])) for key in ranked),
+        f"Jobs that did not end ok, of {len(study.records)} in all.",
+    )
+
+
+def _some(pairs: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(pairs))
+    more = ", …" if len(distinct) > NAMED_PAIRS else ""
+    return ", ".join(distinct[:NAMED_PAIRS]) + more

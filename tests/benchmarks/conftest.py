@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.config import Config
+from benchmarks.plan import make_plan
+from benchmarks.records import RecordStore, RunRecord
+from benchmarks.runner import run_jobs
+
+
+@pytest.fixture(autouse=True)
+def toy_plugins(monkeypatch):
+    """Make ``toy:Class`` importable here and in worker processes."""
+    folder = str(Path(__file__).parent / "plugins")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", folder)
+
+
+@pytest.fixture
+def toy_config():
+    """Build a config on the toy dataset with the given toy backends."""
+
+    def build(*backends, **sections):
+        runs = [{"label": name.lower(), "backend": f"toy:{name}"} for name in backends]
+        data = {"name": "toy", "dataset": {"name": "toy:ToyDataset"}, "runs": runs, **sections}
+        return Config.model_validate(data)
+
+    return build
+
+
+@pytest.fixture
+def make_record():
+    """Build a record of a job, ``ok`` unless told otherwise."""
+
+    def build(job_id, status="ok", identity=None, **fields):
+        asked = {
+            "run": "ours",
+            "backend": "torch_lm",
+            "backend_version": {"lmreg": "source-0"},
+            "params": {},
+            "track": "matched",
+            "dataset": "template2d",
+            "dataset_version": "1",
+            "dataset_params": {},
+            "evaluation_version": "source-1",
+            "pair_id": "translation-0",
+            "kind": "translation",
+            "subjects": ("icbm152",),
+            "dimension": 2,
+            "seed": 0,
+            "repeat": 0,
+            "threads": 2,
+            "device": "cpu",
+        }
+        circumstances = {
+            "commit": "0" * 40,
+            "dirty": False,
+            "python": "3.11.7",
+            "platform": "Linux",
+            "cpu": "a processor",
+            "cores": 2,
+            "memory_mib": 1000,
+            "gpu": "",
+            "packages": {},
+            "effective_threads": {},
+            "load_average": 0.1,
+            "concurrent_jobs": 1,
+            "host": "here",
+            "started_utc": "2026-01-01T00:00:00.000+00:00",
+        }
+        return RunRecord(
+            job_id=job_id,
+            identity=asked | (identity or {}),
+            status=status,
+            provenance=circumstances,
+            **fields,
+        )
+
+    return build
+
+
+@pytest.fixture
+def run_toy(tmp_path):
+    """Run a config to the end and return its records by run label and pair."""
+
+    def run(config):
+        plan = make_plan(config, tmp_path / "cache", "toy.yaml")
+        store = RecordStore(tmp_path / "results" / "records.jsonl")
+        results = tmp_path / "results"
+        run_jobs(config, plan.jobs, store, tmp_path / "cache", results, lambda job: None, lambda record: None)
+        return store.read()
+
+    return run

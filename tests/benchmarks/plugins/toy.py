@@ -1,0 +1,174 @@
+"""A dataset that needs no file and backends that misbehave in known ways, named by configs of the tests."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import SimpleITK as sitk
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Registration
+from datasets.base import Dataset
+from datasets.pair import Pair, PairInfo
+
+SHIFT_MM = (3.0, -2.0)
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class NoParams:
+    """No parameters."""
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class DatasetParams:
+    """Parameters of the toy dataset."""
+
+    count: int = 2
+
+
+def blobs(shift):
+    rows, columns = np.mgrid[0:32, 0:40].astype(np.float64)
+    image = np.zeros((32, 40))
+    for row, column, width in ((10, 12, 4), (20, 25, 5), (14, 30, 3)):
+        distance = (rows - row - shift[1]) ** 2 + (columns - column - shift[0]) ** 2
+        image += np.exp(-distance / (2 * width**2))
+    return image
+
+
+class ToyDataset(Dataset):
+    """Blobs, moved by a known translation."""
+
+    name = "toy"
+    Params = DatasetParams
+    version = "1"
+    description = "Three Gaussian blobs and their translation."
+
+    def fetch(self):
+        pass
+
+    def pairs(self):
+        return tuple(PairInfo(f"blobs-{n}", 2, (f"s{n}",), "translation") for n in range(self.params.count))
+
+    def load(self, pair_id):
+        info = {pair.pair_id: pair for pair in self.pairs()}[pair_id]
+        fixed, moving = blobs((0, 0)), blobs(SHIFT_MM)
+        return Pair(
+            info,
+            sitk.GetImageFromArray(fixed),
+            sitk.GetImageFromArray(moving),
+            fixed_mask=sitk.GetImageFromArray((fixed > 0.05).astype(np.uint8)),
+            fixed_labels=sitk.GetImageFromArray((fixed > 0.5).astype(np.uint8)),
+            moving_labels=sitk.GetImageFromArray((moving > 0.5).astype(np.uint8)),
+            label_names={1: "blob"},
+            true_transform=sitk.TranslationTransform(2, SHIFT_MM),
+        )
+
+
+class Toy(Adapter):
+    """Base of the toy backends: knows the answer."""
+
+    Params = NoParams
+    dimensions = (2,)
+
+    def prepare(self, problem, resources, seed):
+        self.problem = problem
+
+    def register(self):
+        pass
+
+    def result(self):
+        return Registration(sitk.TranslationTransform(2, SHIFT_MM))
+
+
+class Shift(Toy):
+    name = "shift"
+
+
+class Differentiable(DifferentiableAdapter, Toy):
+    name = "differentiable"
+
+    def backward(self):
+        shape = self.problem.fixed.GetSize()[::-1]
+        return Gradients(np.full(shape, 0.5), np.ones(shape), np.array([3.0, 4.0]))
+
+
+class Raises(Toy):
+    name = "raises"
+
+    def register(self):
+        raise RuntimeError("the optimiser\nlost its way")
+
+
+class Exits(Toy):
+    name = "exits"
+
+    def register(self):
+        sys.exit(3)
+
+
+class NotFinite(Toy):
+    name = "not_finite"
+
+    def result(self):
+        field = sitk.GetImageFromArray(np.full((32, 40, 2), np.nan), isVector=True)
+        return Registration(sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64)))
+
+
+class WrongDimension(Toy):
+    name = "wrong_dimension"
+
+    def result(self):
+        return Registration(sitk.TranslationTransform(3))
+
+
+class Crashes(Toy):
+    name = "crashes"
+
+    def register(self):
+        ctypes.string_at(0)
+
+
+class Killed(Toy):
+    name = "killed"
+
+    def register(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Hangs(Toy):
+    name = "hangs"
+
+    def register(self):
+        threading.Event().wait()
+
+
+class NotInstalled(Toy):
+    name = "not_installed"
+    requires = ("surely_not_installed",)
+
+
+class Volumes(Toy):
+    name = "volumes"
+    dimensions = (3,)
+
+
+class Noisy(Toy):
+    name = "noisy"
+
+    def register(self):
+        os.write(1, b"from C\n" * 1000)
+        sys.stdout.write("from Python\n" * 1000)
+
+
+class Litters(Toy):
+    name = "litters"
+
+    def register(self):
+        import tempfile
+
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(b"left behind")

@@ -1,0 +1,166 @@
+"""The command line as a user meets it: real processes, exit codes, what is printed."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    def write(*backends, **sections):
+        runs = [{"label": name.lower(), "backend": f"toy:{name}"} for name in backends]
+        data = {
+            "name": "toy",
+            "dataset": {"name": "toy:ToyDataset"},
+            "runs": [{"label": "identity", "backend": "identity", "track": "reference"}, *runs],
+            "resources": {"threads": 1},
+            **sections,
+        }
+        path = tmp_path / "toy.yaml"
+        path.write_text(yaml.safe_dump(data))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def command(tmp_path):
+    def start(*arguments):
+        return [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+
+    def run(*arguments, results=True):
+        extra = ("--results-dir", tmp_path / "results") if results else ()
+        return subprocess.run(
+            start(*arguments, *extra), cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+
+    run.start = start
+    return run
+
+
+def lines(folder):
+    path = folder / "results" / "toy" / "records.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_run_writes_records_report_and_tables(write_config, command, tmp_path):
+    done = command("run", write_config("Shift", "Raises"))
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "toy"
+    assert len(lines(tmp_path)) == 6
+    with (folder / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["status"] for row in rows} == {"ok", "failed"}
+    report = (folder / "report.md").read_text()
+    assert "the optimiser lost its way" in report
+    assert "the optimiser lost its way" in done.stdout
+    assert "shift" in done.stdout
+    assert sorted(path.name for path in (folder / "pairs").iterdir()) == [
+        "toy-ToyDataset-blobs-0.json"
+    ] or list((folder / "pairs").iterdir())
+
+
+def test_a_second_run_repeats_only_what_is_not_ok(write_config, command, tmp_path):
+    config = write_config("Shift", "Raises")
+    command("run", config)
+    again = command("run", config)
+    assert "4 of 6 jobs are already done" in again.stdout
+    assert len(lines(tmp_path)) == 8
+
+
+def test_strict_turns_a_failed_gate_into_exit_code_1(write_config, command):
+    gates = [{"metric": "tre_mm", "backend": "identity", "bound": 0.5}]
+    config = write_config("Shift", gates=gates)
+    assert command("run", config).returncode == 0
+    done = command("run", config, "--strict")
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout
+    gates[0]["backend"] = "shift"
+    done = command("run", write_config("Shift", gates=gates), "--strict")
+    assert done.returncode == 0
+    assert "PASS" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "timing.repeets=2"), "timing: unknown key 'repeets' (did you mean 'repeats'?)"),
+        (
+            ("--set", "runs.1.backend=toy:Shfit"),
+            "runs[1].backend: backend 'toy:Shfit': module toy has no class",
+        ),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exit_code_2(write_config, command, arguments, message):
+    done = command("run", write_config("Shift"), *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_report_is_made_again_from_records_alone(write_config, command, tmp_path):
+    config = write_config("Shift")
+    command("run", config)
+    report = tmp_path / "results" / "toy" / "report.md"
+    before = report.read_bytes()
+    report.unlink()
+    assert command("report", config).returncode == 0
+    assert report.read_bytes() == before
+
+
+def test_report_of_what_never_ran_is_a_usage_error(write_config, command):
+    done = command("report", write_config("Shift"))
+    assert done.returncode == 2
+    assert "holds no run yet" in done.stderr
+
+
+def test_validate_counts_what_would_run(write_config, command, tmp_path):
+    done = command("validate", write_config("Shift"), "--set", "timing.repeats=3", results=False)
+    assert done.returncode == 0
+    assert "2 runs on 2 pairs, 12 jobs" in done.stdout
+    assert lines(tmp_path) == []
+
+
+def test_list_shows_names_and_parameters(command):
+    overview = command("list", results=False).stdout
+    assert "torch_lm" in overview
+    assert "template3d" in overview
+    assert "sd_log_jacobian" in overview
+    assert "model" in command("list", "simpleitk", results=False).stdout
+    wrong = command("list", "simpleitc", results=False)
+    assert wrong.returncode == 2
+    assert "did you mean 'simpleitk'" in wrong.stderr
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(write_config, command, tmp_path):
+    config = write_config("Shift", "Hangs", limits={"timeout_s": 100})
+    running = subprocess.Popen(
+        command.start("run", config, "--results-dir", tmp_path / "results"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # The two hanging jobs come somewhere in the order; the log of their worker appears when the first one starts.
+    log = tmp_path / "results" / "toy" / "logs" / "toy.Hangs.log"
+    while not log.exists() and running.poll() is None:
+        os.sched_yield()
+    os.killpg(running.pid, signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command continues" in stderr
+    kept = lines(tmp_path)
+    done = command("run", config, "--set", "limits.timeout_s=3")
+    assert done.returncode == 0, done.stderr
+    assert lines(tmp_path)[: len(kept)] == kept
+    statuses = [line.split('"status":"')[1].split('"')[0] for line in lines(tmp_path)]
+    assert sorted(statuses) == ["ok"] * 4 + ["timeout"] * 2

@@ -1,0 +1,122 @@
+import pytest
+
+from benchmarks.config_file import ConfigError
+from benchmarks.plan import job_id, make_plan
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return lambda config: make_plan(config, tmp_path, "x.yaml")
+
+
+def test_every_pair_run_and_repeat_is_one_job(toy_config, plan):
+    jobs = plan(toy_config("Shift", "Raises", timing={"repeats": 3})).jobs
+    asked = {(job.identity.run, job.identity.pair_id, job.identity.repeat) for job in jobs}
+    assert len(jobs) == len(asked) == 2 * 2 * 3
+    assert len({job.job_id for job in jobs}) == 12
+
+
+def test_order_interleaves_backends_and_is_the_same_every_time(toy_config, plan):
+    config = toy_config(
+        "Shift", "Raises", "Exits", dataset={"name": "toy:ToyDataset", "params": {"count": 10}}
+    )
+    first, second = plan(config).jobs, plan(config).jobs
+    assert first == second
+    runs = [job.identity.run for job in first]
+    assert runs != sorted(runs)
+    longest = max(len(block) for block in "".join(name[0] for name in runs).replace("rs", "r s").split())
+    assert longest < 10
+    assert plan(config.model_copy(update={"seed": 1})).jobs != first
+
+
+def test_repeats_are_outermost(toy_config, plan):
+    jobs = plan(toy_config("Shift", "Raises", timing={"repeats": 3})).jobs
+    repeats = [job.identity.repeat for job in jobs]
+    assert repeats == sorted(repeats)
+
+
+def test_an_id_depends_on_what_was_asked_and_nothing_else(toy_config, plan):
+    identity = plan(toy_config("Shift")).jobs[0].identity
+    assert job_id(identity) == job_id(identity.model_copy())
+    for change in (
+        {"params": {"x": 1}},
+        {"seed": 9},
+        {"repeat": 1},
+        {"threads": 1},
+        {"backend_version": {"adapter": "source-other"}},
+        {"dataset_version": "2"},
+        {"evaluation_version": "source-other"},
+    ):
+        assert job_id(identity.model_copy(update=change)) != job_id(identity)
+
+
+def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
+    few = {job.job_id for job in plan(toy_config("Shift")).jobs}
+    more = {job.job_id for job in plan(toy_config("Shift", "Raises")).jobs}
+    assert few < more
+
+
+def test_a_sweep_is_the_product_of_its_values(toy_config, plan):
+    run = {
+        "label": "bspline",
+        "backend": "simpleitk",
+        "params": {"model": "bspline"},
+        "sweep": {"metric": ["mean_squares", "mattes"], "levels": [1, 2, 3]},
+    }
+    jobs = plan(toy_config("Shift", runs=[run])).jobs
+    assert len({job.identity.run for job in jobs}) == 6
+    assert "bspline [metric=mattes, levels=2]" in {job.identity.run for job in jobs}
+    params = {(job.identity.params["metric"], job.identity.params["levels"]) for job in jobs}
+    assert len(params) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"runs": [{"label": "a", "backend": "simpletik"}]}, "runs[0].backend: no backend named 'simpletik'"),
+        ({"runs": [{"label": "a", "backend": "simpletik"}]}, "did you mean 'simpleitk'?"),
+        ({"runs": [{"label": "a", "backend": "toy:Shfit"}]}, "module toy has no class Shfit"),
+        ({"runs": [{"label": "a", "backend": "toy:NoParams"}]}, "NoParams is not a subclass of"),
+        ({"runs": [{"label": "a", "backend": "nowhere:X"}]}, "no module named 'nowhere'"),
+        (
+            {"runs": [{"label": "a", "backend": "simpleitk", "params": {"modle": "rigid"}}]},
+            "runs[0].params: unknown parameter 'modle' (did you mean 'model'?)",
+        ),
+        (
+            {"runs": [{"label": "a", "backend": "simpleitk", "params": {"levels": -4}}]},
+            "runs[0].params.levels: Input should be greater",
+        ),
+        (
+            {"dataset": {"name": "template"}},
+            "dataset.name: no dataset named 'template' (did you mean 'template",
+        ),
+        (
+            {"dataset": {"name": "toy:ToyDataset", "params": {"cuont": 3}}},
+            "dataset.params: unknown parameter 'cuont' (did you mean 'count'?)",
+        ),
+        (
+            {"dataset": {"name": "toy:ToyDataset", "pairs": ["blob-1"]}},
+            "dataset.pairs: no pair matches 'blob-1' (did you mean 'blobs-1'?)",
+        ),
+        (
+            {"gates": [{"differentiable": "shfit"}]},
+            "gates[0]: no run labelled 'shfit' (did you mean 'shift'?)",
+        ),
+        ({"figures": {"oracle": "nobody"}}, "figures.oracle: no run labelled 'nobody'"),
+        (
+            {"runs": [{"label": "a", "backend": "toy:Shift", "datasets": ["other"]}]},
+            "runs[0].datasets: no dataset 'other' here",
+        ),
+    ],
+)
+def test_a_name_that_does_not_exist_is_an_error_with_its_place(toy_config, plan, change, message):
+    with pytest.raises(ConfigError) as caught:
+        plan(toy_config("Shift", **change))
+    assert str(caught.value).startswith("x.yaml: ")
+    assert message in str(caught.value)
+
+
+def test_patterns_choose_pairs(toy_config, plan):
+    dataset = {"name": "toy:ToyDataset", "params": {"count": 12}, "pairs": ["blobs-1*"]}
+    jobs = plan(toy_config("Shift", dataset=dataset)).jobs
+    assert {job.identity.pair_id for job in jobs} == {"blobs-1", "blobs-10", "blobs-11"}

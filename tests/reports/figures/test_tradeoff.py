@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks.config import Config
+from benchmarks.records import RunRecord, Status
+from reports.figures.placement import box_of
+from reports.figures.style import styled
+from reports.figures.tradeoff import run_points, tradeoff_figure
+from reports.study import Study
+
+Make = Callable[..., RunRecord]
+MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture
+def study(make: Make, make_config: MakeConfig) -> Study:
+    labels = [f"backend_{i}" for i in range(9)]
+    records = [
+        make(label, pair, dice=0.8 + 0.003 * i + more, tre_mm=1.0, seconds={"forward": 1 + 0.02 * i})
+        for i, label in enumerate(labels)
+        for pair, more in (("p1", 0.0), ("p2", 0.01))
+    ]
+    records += [make("truth", "p1", track="reference", dice=0.99, before={"dice": 0.2})]
+    return Study.of(make_config(*labels, "truth"), records)
+
+
+def test_points_have_the_numbers_of_the_tables(study: Study) -> None:
+    point = run_points(study, "set", "dice")[1]
+    assert point.label == "backend_1"
+    assert point.accuracy.mean == pytest.approx(0.808)
+    assert point.seconds.median == pytest.approx(1.02)
+
+
+def test_axes_hold_every_run_and_labels_are_apart(study: Study) -> None:
+    with styled():
+        figure = tradeoff_figure(study, "set")
+        assert figure is not None
+        assert len(figure.axes) == 2
+        for axes in figure.axes:
+            assert axes.get_xscale() == "log"
+            names = [text for text in axes.texts if text.get_text().startswith("backend")]
+            assert len(names) == 9
+            boxes = [box_of(name) for name in names]
+            assert all(a.overlap(b) == 0 for a, b in itertools.combinations(boxes, 2))
+            frame = box_of(axes)
+            assert all(box.overlap(frame) == pytest.approx(box.area) for box in boxes)
+
+
+def test_a_start_far_off_is_told_without_stretching_the_axis(study: Study) -> None:
+    with styled():
+        figure = tradeoff_figure(study, "set")
+    assert figure is not None
+    assert figure.axes[0].get_ylim()[0] > 0.7
+    assert "↓ before 0.200, off the scale" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_run_that_missed_pairs_says_so(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", "p1", dice=0.5, seconds={"forward": 1.0}), make("a", "p2", status=Status.FAILED)]
+    (point,) = run_points(Study.of(make_config(), records), "set", "dice")
+    assert point.label == "a (1/2)"
+
+
+def test_no_figure_without_accuracy_or_time(make: Make, make_config: MakeConfig) -> None:
+    assert tradeoff_figure(Study.of(make_config(), [make("a", dice=0.5)]), "set") is None
+    timed = make("a", rmse=0.5, seconds={"forward": 1.0})
+    assert tradeoff_figure(Study.of(make_config(), [timed]), "set") is None
+
+
+def test_label_of_axes_with_a_dollar_is_no_formula(make: Make, make_config: MakeConfig) -> None:
+    record = make("$\\frac", dice=0.5, seconds={"forward": 1.0})
+    with styled():
+        figure = tradeoff_figure(Study.of(make_config(), [record]), "set")
+        assert figure is not None
+        figure.draw_without_rendering()
+    assert "$\\frac" in [text.get_text() for text in figure.axes[0].texts]

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from benchmarks.catalogue import METRICS
+from reports.numbers import fixed_digits, mean_and_sd, median_and_quartiles, spread_of
+
+
+def test_spread_of_known_numbers_passes_over_undefined_ones() -> None:
+    spread = spread_of(pd.Series([1.0, float("nan"), 2.0, 3.0, 6.0]))
+    assert spread is not None
+    assert (spread.n, spread.mean, spread.median, spread.largest) == (4, 3.0, 2.5, 6.0)
+    assert spread.sd == pytest.approx(math.sqrt((4 + 1 + 0 + 9) / 3))
+    assert (spread.lower_quartile, spread.upper_quartile) == (1.75, 3.75)
+
+
+def test_spread_of_nothing_is_none_and_no_zero() -> None:
+    undefined = pd.Series([1.0, math.nan])[1:]
+    assert spread_of(undefined) is None
+    assert spread_of(undefined[1:]) is None
+
+
+def test_single_value_is_printed_without_spread() -> None:
+    spread = spread_of(pd.Series([0.12345]))
+    assert spread is not None
+    assert mean_and_sd(spread, METRICS["rmse"]) == "0.1235"
+    assert median_and_quartiles(spread, METRICS["forward_s"]) == "0.123"
+
+
+def test_digits_are_those_of_the_catalogue() -> None:
+    spread = spread_of(pd.Series([1.0, 2.0, 3.0]))
+    assert spread is not None
+    assert mean_and_sd(spread, METRICS["peak_rss_mib"]) == "2 ± 1"
+    assert mean_and_sd(spread, METRICS["dice"]) == "2.000 ± 1.000"
+    assert median_and_quartiles(spread, METRICS["hd95_mm"]) == "2.00 [1.50–2.50]"
+
+
+def test_rounded_zero_has_no_sign() -> None:
+    assert fixed_digits(-0.0001, 3) == "0.000"
