@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
 from benchmarks.catalogue import METRICS
 from benchmarks.names import nearest_hint
@@ -140,11 +140,12 @@ class MetricGate(GateBase):
 
     metric: str
 
-    @model_validator(mode="after")
-    def _known_metric(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"metric: no metric named {self.metric!r}{nearest_hint(self.metric, METRICS)}")
-        return self
+    @field_validator("metric", "oracle_metric", check_fields=False)
+    @classmethod
+    def _known_metric(cls, name: str | None) -> str | None:
+        if name is not None and name not in METRICS:
+            raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
+        return name
 
 
 class OracleGate(MetricGate):
@@ -158,7 +159,10 @@ class OracleGate(MetricGate):
     metric : str
         A name from the catalogue.
     backend, oracle : str
-        Run labels.
+        Run labels; they may be the same when ``oracle_metric`` is another metric.
+    oracle_metric : str or None
+        What is read of the oracle; None takes ``metric``. ``metric: backward_s, oracle_metric: forward_s``
+        compares the backward with the forward time.
     aggregate : {"max", "mean", "median", "each"}
         Over pairs, repeats averaged first (times: median); ``max`` is the worst pair, ``each`` compares pair
         by pair.
@@ -168,6 +172,7 @@ class OracleGate(MetricGate):
 
     backend: str
     oracle: str
+    oracle_metric: str | None = None
     aggregate: Literal["max", "mean", "median", "each"] = "max"
     rel: float = 0.0
     abs: float = 0.0

@@ -197,7 +197,7 @@ def _compare(
 def _against_oracle(gate: OracleGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
     metric = _directed(gate.metric)
     ours = evidence.values(gate.backend, pairs, metric)
-    theirs = evidence.values(gate.oracle, pairs, metric)
+    theirs = evidence.values(gate.oracle, pairs, _directed(gate.oracle_metric or gate.metric))
 
     def compare(what: str, value: float, oracle: float) -> _Compared:
         factor, offset = _tolerances(gate, metric)
@@ -270,7 +270,8 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
             factor, offset = _tolerances(gate, metric)
             tail = f" {'+' if offset > 0 else '−'} {abs(offset):g}" if offset else ""
             scale = "" if gate.rel == 0 else f"{factor:g} × "
-            text = f"{how} {metric.title} of {gate.backend} {sign} {scale}{how} of {gate.oracle}{tail}"
+            what = f" {METRICS[gate.oracle_metric].title}" if gate.oracle_metric else ""
+            text = f"{how} {metric.title} of {gate.backend} {sign} {scale}{how}{what} of {gate.oracle}{tail}"
         case BoundGate():
             metric = METRICS[gate.metric]
             who = "every run" if gate.backend == "*" else gate.backend

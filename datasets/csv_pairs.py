@@ -22,6 +22,7 @@ from datasets.pair import Pair, PairInfo
 from datasets.prealignment import prealign
 from datasets.reading import ImageError, foreground, read_image, read_labels, read_mask
 from datasets.resolution import resample_isotropic
+from datasets.slicing import axial_info, axial_pair
 
 REQUIRED = ("pair_id", "fixed", "moving")
 FILES = (
@@ -35,6 +36,7 @@ FILES = (
     "moving_landmarks",
     "true_transform",
 )
+SLICE_SIZE = 256
 SWAPPED = {"fixed": "moving", "moving": "fixed"}
 
 
@@ -59,6 +61,9 @@ class CsvParams:
         ``foreground`` takes the voxels that are not zero where no mask is given.
     directions : {"as_listed", "both"}
         ``both`` adds every pair with the roles exchanged, ``-reversed`` appended to its id.
+    axial_slices : tuple of float
+        Cut 2D pairs out of prealigned 3D ones, at these shares of the height of the fixed image's foreground: 256
+        by 256 pixels of ``spacing_mm``, or of 1 mm. Empty keeps the volumes.
     """
 
     path: Path
@@ -67,6 +72,7 @@ class CsvParams:
     prealignment_metric: Literal["correlation", "mattes"] = "correlation"
     mask: Literal["given", "foreground"] = "given"
     directions: Literal["as_listed", "both"] = "as_listed"
+    axial_slices: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class CsvPairs(Dataset[CsvParams]):
         steps += (
             [f"{params.prealignment} prealignment with SimpleITK"] if params.prealignment != "none" else []
         )
+        steps += ["axial slices"] if params.axial_slices else []
         return f"Pairs listed in {params.path.name}: {', '.join(steps) or 'as they are'}."
 
     def fetch(self) -> None:
@@ -124,7 +131,9 @@ class CsvPairs(Dataset[CsvParams]):
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs; reads the headers of the fixed images."""
-        return tuple(self._info(listed) for listed in self._listed)
+        infos = tuple(self._info(listed) for listed in self._listed)
+        heights = self.params.axial_slices
+        return tuple(axial_info(info, height) for info in infos for height in heights) if heights else infos
 
     def load(self, pair_id: str) -> Pair:
         """Read, check and prepare one pair.
@@ -136,14 +145,21 @@ class CsvPairs(Dataset[CsvParams]):
         ImageError
             When a file cannot be used.
         """
-        found = {listed.pair_id: listed for listed in self._listed}
+        heights = self.params.axial_slices or (None,)
+        found = {
+            axial_info(self._info(listed), height).pair_id if height else listed.pair_id: (listed, height)
+            for listed in self._listed
+            for height in heights
+        }
         if pair_id not in found:
             raise KeyError(f"{self.params.path} has no pair {pair_id!r}, only {', '.join(found)}")
-        listed = found[pair_id]
+        listed, height = found[pair_id]
         pair = self._resampled(self._read(listed))
-        if self.params.prealignment == "none":
+        if self.params.prealignment != "none":
+            pair = replace(pair, prealignment=self._prealignment(listed, pair))
+        if height is None:
             return pair
-        return replace(pair, prealignment=self._prealignment(listed, pair))
+        return axial_pair(pair, height, SLICE_SIZE, self.params.spacing_mm or 1.0)
 
     @cached_property
     def _listed(self) -> tuple[Listed, ...]:
@@ -160,7 +176,7 @@ class CsvPairs(Dataset[CsvParams]):
             for role, path in sorted(listed.files.items()):
                 content = sha256(path) if path.is_file() else "missing"
                 digest.update(f"{role} {content}\n".encode())
-        for name in ("prealignment.py", "reading.py", "resolution.py", "csv_pairs.py"):
+        for name in ("prealignment.py", "reading.py", "resolution.py", "slicing.py", "csv_pairs.py"):
             digest.update(sha256(Path(__file__).with_name(name)).encode())
         return digest.hexdigest()[:16]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from nibabel.spatialimages import HeaderDataError
 
 from datasets.base import DatasetError
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
+_CHUNK_BYTES = 2**20
 
 
 class ImageError(DatasetError):
@@ -30,8 +35,9 @@ def read_image(path: Path) -> sitk.Image:
         raise ImageError(f"{path}: no such file")
     try:
         image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        said = str(error).strip().splitlines()[-1]
+        _refuse_what_itk_passes_over(path)
+    except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ImageError(f"{path}: cannot be read as an image: {said}") from None
     while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
         size = [*image.GetSize()[:-1], 0]
@@ -95,6 +101,18 @@ def foreground(image: sitk.Image, path: Path) -> sitk.Image:
     if not sitk.GetArrayViewFromImage(mask).any():
         raise ImageError(f"{path}: is zero everywhere")
     return mask
+
+
+def _refuse_what_itk_passes_over(path: Path) -> None:
+    """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
+    if path.name.endswith(".gz"):
+        with gzip.open(path) as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    if path.name.endswith((".nii", ".nii.gz")):
+        values = np.asanyarray(nib.load(path).dataobj)
+        if not np.isfinite(values).all():
+            raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
 
 
 def _refuse_other_grid(path: Path, found: sitk.Image, image_path: Path, image: sitk.Image) -> None:

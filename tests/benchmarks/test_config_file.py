@@ -60,7 +60,7 @@ def test_a_minimal_config_gets_the_defaults(write):
         ),
         (
             {"gates": [{"metric": "rsme", "backend": "shift", "oracle": "shift"}]},
-            "x.yaml: gates[0]: metric: no metric named 'rsme' (did you mean 'rmse'?)",
+            "x.yaml: gates[0].metric: no metric named 'rsme' (did you mean 'rmse'?) (got 'rsme')",
         ),
         (
             {"gates": [{"metric": "rmse", "backend": "shift", "orcale": "shift"}]},

@@ -1,0 +1,208 @@
+"""Pairs of files as users have them: other grids, missing files, damaged headers, hostile content."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+
+from datasets.base import DatasetError
+from datasets.csv_pairs import CsvPairs, CsvParams
+
+SHIFT_MM = (6.0, -4.0, 2.0)
+
+
+def head(shape=(24, 40, 36), shift=(0, 0, 0)):
+    """Smooth structure in an ellipsoid, moved by whole voxels of 2 mm (x, y, z)."""
+    noise = np.random.default_rng(3).normal(size=shape)
+    smooth = ndimage.gaussian_filter(noise, 2.5, mode="wrap")
+    axes = np.meshgrid(*(np.linspace(-1.4, 1.4, n) for n in shape), indexing="ij")
+    inside = sum(axis**2 for axis in axes) < 1
+    image = np.where(inside, 1 + smooth / smooth.std() * 0.3, 0).clip(0)
+    labels = np.where(inside, np.where(axes[2] > 0, 2, 1), 0)
+    return tuple(np.roll(array, shift[::-1], axis=(0, 1, 2)) for array in (image, labels))
+
+
+def save(array, path, direction=None):
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing([2.0] * 3)
+    if direction is not None:
+        image = sitk.DICOMOrient(image, direction)
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two heads, the moving one shifted and stored in another orientation, and the list that names them."""
+    for name, shift, orientation in (("a", (0, 0, 0), "LPS"), ("b", (3, -2, 1), "RIA")):
+        image, labels = head(shift=shift)
+        save(image.astype(np.float32), tmp_path / f"{name}.nii.gz", orientation)
+        save(labels.astype(np.uint8), tmp_path / f"{name}_labels.nii.gz", orientation)
+    write_list(tmp_path, "a_b,a.nii.gz,b.nii.gz,a_labels.nii.gz,b_labels.nii.gz")
+    return tmp_path
+
+
+def write_list(folder, *rows, columns="pair_id,fixed,moving,fixed_labels,moving_labels"):
+    (folder / "pairs.csv").write_text("\n".join((columns, *rows)) + "\n")
+
+
+@pytest.fixture
+def open_pairs(folder):
+    return lambda **params: CsvPairs(CsvParams(path=folder / "pairs.csv", **params), folder / "cache")
+
+
+def dice(pair, transform):
+    warped = sitk.Resample(pair.moving_labels, pair.fixed_labels, transform, sitk.sitkNearestNeighbor)
+    fixed, moved = sitk.GetArrayFromImage(pair.fixed_labels), sitk.GetArrayFromImage(warped)
+    return min(
+        2 * ((fixed == k) & (moved == k)).sum() / ((fixed == k).sum() + (moved == k).sum()) for k in (1, 2)
+    )
+
+
+def test_a_pair_comes_with_its_labels_and_subjects(open_pairs):
+    (info,) = open_pairs().pairs()
+    assert (info.pair_id, info.dimension, info.subjects) == ("a_b", 3, ("a", "b"))
+    pair = open_pairs().load("a_b")
+    assert pair.label_names == {1: "1", 2: "2"}
+    assert pair.fixed_mask is None
+    assert dice(pair, sitk.TranslationTransform(3, SHIFT_MM)) == 1.0
+
+
+def test_prealignment_finds_the_shift_and_is_stored_not_baked_in(open_pairs, folder):
+    data = open_pairs(prealignment="rigid")
+    pair = data.load("a_b")
+    point = (30.0, 40.0, 20.0)
+    moved = pair.prealignment.TransformPoint(point)
+    assert np.subtract(moved, point) == pytest.approx(SHIFT_MM, abs=0.3)
+    assert pair.moving.GetSize() == open_pairs().load("a_b").moving.GetSize()
+    (stored,) = (folder / "cache" / "derived" / "csv").glob("*/transform/prealignment.h5")
+    before = stored.stat().st_mtime_ns
+    again = data.load("a_b").prealignment
+    assert stored.stat().st_mtime_ns == before
+    assert again.TransformPoint(point) == moved
+
+
+def test_both_directions_exchange_the_roles(open_pairs):
+    data = open_pairs(directions="both")
+    assert [info.pair_id for info in data.pairs()] == ["a_b", "a_b-reversed"]
+    pair = data.load("a_b-reversed")
+    assert pair.info.subjects == ("b", "a")
+    assert dice(pair, sitk.TranslationTransform(3, [-mm for mm in SHIFT_MM])) == 1.0
+
+
+def test_resampling_keeps_extent_and_labels(open_pairs):
+    pair = open_pairs(spacing_mm=1.0, mask="foreground").load("a_b")
+    assert pair.fixed.GetSpacing() == (1.0, 1.0, 1.0)
+    assert pair.fixed.GetSize() == pair.fixed_labels.GetSize() == pair.fixed_mask.GetSize() == (72, 80, 48)
+    assert set(np.unique(sitk.GetArrayFromImage(pair.fixed_labels))) == {0, 1, 2}
+    assert dice(pair, sitk.TranslationTransform(3, SHIFT_MM)) > 0.95
+
+
+def test_slices_are_flat_pairs_in_the_plane_of_the_fixed_image(open_pairs):
+    data = open_pairs(spacing_mm=2.0, prealignment="rigid", axial_slices=(0.4, 0.6))
+    assert [info.pair_id for info in data.pairs()] == ["a_b-axial40", "a_b-axial60"]
+    assert {info.dimension for info in data.pairs()} == {2}
+    pair = data.load("a_b-axial40")
+    assert pair.fixed.GetSize() == pair.moving_labels.GetSize() == (256, 256)
+    assert pair.prealignment is None
+    fixed, moving = (sitk.GetArrayFromImage(image) for image in (pair.fixed, pair.moving))
+    assert np.corrcoef(fixed.ravel(), moving.ravel())[0, 1] > 0.97
+    rows = np.flatnonzero(fixed.any(axis=1))
+    assert 20 <= rows.size <= 40
+
+
+def test_the_version_follows_the_content_of_the_files(open_pairs, folder):
+    before = open_pairs().version
+    assert open_pairs().version == before
+    image, _ = head(shift=(1, 0, 0))
+    save(image.astype(np.float32), folder / "b.nii.gz")
+    assert open_pairs().version != before
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "message"),
+    [
+        ("pair_id,fixed", "x,a.nii.gz", "has no column 'moving'"),
+        ("pair_id,fixed,moving,extra", "x,a.nii.gz,b.nii.gz,1", "unknown column 'extra'"),
+        ("pair_id,fixed,moving", "x,,b.nii.gz", "line 2: fixed is blank"),
+        ("pair_id,fixed,moving", "x,a.nii.gz,b.nii.gz\nx,a.nii.gz,b.nii.gz", "'x' is given twice"),
+        ("pair_id,fixed,moving", "x,none.nii.gz,b.nii.gz", "none.nii.gz"),
+    ],
+)
+def test_a_faulty_list_is_named_with_the_fault(open_pairs, folder, columns, row, message):
+    write_list(folder, row, columns=columns)
+    with pytest.raises(DatasetError) as caught:
+        open_pairs().pairs()
+    assert "pairs.csv" in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_is_found_before_anything_runs(open_pairs, folder):
+    (folder / "b_labels.nii.gz").unlink()
+    with pytest.raises(DatasetError, match=r"pair a_b: moving_labels: no such file: .*b_labels"):
+        open_pairs().fetch()
+
+
+def break_image(path, change):
+    image = sitk.ReadImage(str(path))
+    sitk.WriteImage(change(image), str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("a.nii.gz", lambda image: image + float("nan"), "NaN or infinite"),
+        ("a.nii.gz", lambda image: sitk.JoinSeries([image, image]), "36×40×24×2"),
+        ("a_labels.nii.gz", lambda image: sitk.Cast(image, sitk.sitkFloat32) + 0.5, "whole numbers"),
+        ("a_labels.nii.gz", lambda image: image[:-1, :, :], "another grid than"),
+        ("a_labels.nii.gz", lambda image: sitk.Flip(image, (True, False, False)), "another grid than"),
+    ],
+)
+def test_a_faulty_image_is_named_with_the_fault(open_pairs, folder, name, change, message):
+    break_image(folder / name, change)
+    with pytest.raises(DatasetError) as caught:
+        open_pairs().load("a_b")
+    assert str(folder / name) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_an_empty_mask_is_refused(open_pairs, folder):
+    save(np.zeros((24, 40, 36), np.uint8), folder / "mask.nii.gz", "LPS")
+    write_list(folder, "a_b,a.nii.gz,b.nii.gz,mask.nii.gz", columns="pair_id,fixed,moving,fixed_mask")
+    with pytest.raises(DatasetError, match=r"mask\.nii\.gz: the mask is empty"):
+        open_pairs().load("a_b")
+
+
+def test_a_torn_file_is_refused(open_pairs, folder):
+    path = folder / "a.nii.gz"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DatasetError, match=r"a\.nii\.gz"):
+        open_pairs().load("a_b")
+
+
+def test_landmarks_and_a_true_transform_come_along(open_pairs, folder):
+    np.savetxt(folder / "points.csv", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], delimiter=",")
+    sitk.WriteTransform(sitk.TranslationTransform(3, SHIFT_MM), str(folder / "true.tfm"))
+    write_list(
+        folder,
+        "a_b,a.nii.gz,b.nii.gz,points.csv,points.csv,true.tfm",
+        columns="pair_id,fixed,moving,fixed_landmarks,moving_landmarks,true_transform",
+    )
+    pair = open_pairs().load("a_b")
+    assert pair.fixed_landmarks.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert pair.true_transform.TransformPoint((0.0, 0.0, 0.0)) == SHIFT_MM
+
+
+@pytest.mark.skipif(
+    "REGBENCH_BRAINS" not in os.environ, reason="REGBENCH_BRAINS does not name the brain pair"
+)
+def test_two_brains_on_different_grids_overlap_after_the_affine_start(tmp_path):
+    path = Path(os.environ["REGBENCH_BRAINS"], "pairs.csv")
+    data = CsvPairs(CsvParams(path=path, spacing_mm=2.0, prealignment="affine", mask="foreground"), tmp_path)
+    pair = data.load(data.pairs()[0].pair_id)
+    warped = sitk.Resample(pair.moving_labels, pair.fixed_labels, pair.prealignment, sitk.sitkNearestNeighbor)
+    overlap = sitk.LabelOverlapMeasuresImageFilter()
+    overlap.Execute(pair.fixed_labels, warped)
+    assert np.mean([overlap.GetDiceCoefficient(label) for label in pair.label_names]) > 0.58

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.config import Config
+from reports.build import build_report
+from reports.publish import BEGIN, END, PublishError, publish
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    (root / "docs" / "figures" / "old").mkdir(parents=True)
+    (root / "docs" / "figures" / "old" / "gone.png").write_bytes(b"")
+    (root / "README.md").write_text(f"# Title\n\n{BEGIN}\nold numbers\n{END}\n\nThe rest.\n")
+    return root
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_config: Callable[..., Config], make: Callable[..., Any]) -> tuple[Any, ...]:
+    config = make_config("ours", "oracle")
+    records = [
+        make(label, dice=dice, seconds={"forward": 1.0})
+        for label, dice in (("ours", 0.8123), ("oracle", 0.75))
+    ]
+    folder = tmp_path / "results" / "name"
+    build_report(folder, config, records, command="the command")
+    return folder, config, records
+
+
+def test_the_part_between_the_markers_and_the_figures_are_replaced(
+    run: tuple[Any, ...], repository: Path
+) -> None:
+    folder, config, records = run
+    publish(folder, repository, config, records, "the command")
+    readme = (repository / "README.md").read_text()
+    assert readme.startswith("# Title\n")
+    assert readme.endswith("The rest.\n")
+    assert "old numbers" not in readme
+    assert "0.812" in readme
+    assert "`the command` at commit" in readme
+    results = (repository / "RESULTS.md").read_text()
+    assert "0.812" in results
+    linked = [part.partition(")")[0] for part in results.split("](docs/figures/")[1:]]
+    assert linked
+    assert all((repository / "docs" / "figures" / path).is_file() for path in linked)
+    assert not (repository / "docs" / "figures" / "old").exists()
+
+
+def test_publishing_twice_changes_nothing(run: tuple[Any, ...], repository: Path) -> None:
+    folder, config, records = run
+    publish(folder, repository, config, records, "the command")
+    first = (repository / "README.md").read_bytes()
+    publish(folder, repository, config, records, "the command")
+    assert (repository / "README.md").read_bytes() == first
+
+
+def test_a_readme_without_markers_is_left_alone(run: tuple[Any, ...], repository: Path) -> None:
+    folder, config, records = run
+    (repository / "README.md").write_text("# Title\n")
+    with pytest.raises(PublishError, match="README.md: has no part between"):
+        publish(folder, repository, config, records, "the command")
+    assert (repository / "README.md").read_text() == "# Title\n"
+    assert not (repository / "RESULTS.md").exists()
