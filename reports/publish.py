@@ -27,7 +27,7 @@ def publish(folder: Path, root: Path, config: Config, records: Sequence[RunRecor
     folder : Path
         ``results/<name>`` with its report written.
     root : Path
-        The repository: ``RESULTS.md``, ``docs/figures/`` and the part of ``README.md`` between the markers are replaced.
+        The repository: ``RESULTS.md``, ``docs/figures/`` and what stands between the markers of ``README.md`` change.
     config : Config
         What was asked for.
     records : sequence of RunRecord

@@ -62,7 +62,7 @@ def test_publishing_twice_changes_nothing(run: tuple[Any, ...], repository: Path
 def test_a_readme_without_markers_is_left_alone(run: tuple[Any, ...], repository: Path) -> None:
     folder, config, records = run
     (repository / "README.md").write_text("# Title\n")
-    with pytest.raises(PublishError, match="README.md: has no part between"):
+    with pytest.raises(PublishError, match=r"README\.md: has no part between"):
         publish(folder, repository, config, records, "the command")
     assert (repository / "README.md").read_text() == "# Title\n"
     assert not (repository / "RESULTS.md").exists()

@@ -1,0 +1,257 @@
+"""The diffeomorphic model: coarse to fine, then the displacement at the nodes of full resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmreg.bspline import BSplineLevel
+from lmreg.composition import CompositionLevel, Schedule, relaxed
+from lmreg.differences import central_gradient
+from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, determinant
+from lmreg.fields import affine_positions
+from lmreg.grid import Grid
+from lmreg.levenberg_marquardt import Status
+from lmreg.model import Level, Model, followed_by_linear
+from lmreg.nodes import NodeGrid
+from lmreg.pyramid import downsample
+from lmreg.robust import Huber
+from lmreg.sampling import Interpolant
+from lmreg.similarity import Similarity
+
+UNFOLDINGS = 20
+BACKGROUND_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class Diffeomorphic:
+    """Options of the diffeomorphic model.
+
+    Attributes
+    ----------
+    node_spacing : float
+        Distance of the nodes that carry the displacement, in voxels of each level.
+    membrane : float
+        Weight of the squared derivatives of the displacement, per voxel; dimensionless.
+    volume : float
+        Weight of ``cosh log J - 1``, with J the Jacobian determinant, per voxel: keeps the deformation from folding.
+    damping : float
+        Weight of the squared derivatives of each increment: fluid regularisation, which changes the path and not
+        the goal.
+    relaxation : float
+        Factor on each increment, between 0 and 2.
+    inner_iterations : int
+        Conjugate gradient iterations per increment.
+    iterations : tuple of int
+        Most increments at full resolution, at half of it, and so on; the last number goes for all coarser levels.
+    tolerance : float
+        A level ends when an increment brings the cost down by less than this share.
+    polish : int
+        Most Levenberg-Marquardt steps at the end on the objective itself (exact gradient of the interpolated moving image).
+        Gradients through the solve are right where it has converged: give it a few hundred for that, on small images.
+    """
+
+    node_spacing: float = 2.0
+    membrane: float = 0.05
+    volume: float = 0.12
+    damping: float = 0.05
+    relaxation: float = 1.3
+    inner_iterations: int = 3
+    iterations: tuple[int, ...] = (6, 12, 20, 30)
+    tolerance: float = 2e-3
+    polish: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.node_spacing >= 1:
+            raise ValueError(f"Diffeomorphic node_spacing must be at least 1 voxel (got {self.node_spacing})")
+        for name in ("membrane", "volume", "damping", "tolerance"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"Diffeomorphic {name} must be > 0 (got {getattr(self, name)})")
+        if not 0 < self.relaxation < 2:
+            raise ValueError(f"Diffeomorphic relaxation must be between 0 and 2 (got {self.relaxation})")
+        if self.inner_iterations < 1 or not self.iterations or min(self.iterations) < 1 or self.polish < 0:
+            raise ValueError(f"Diffeomorphic iterations must be at least 1, polish at least 0 (got {self})")
+
+    def schedule(self, level: int) -> Schedule:
+        """Schedule of a pyramid level, 0 being full resolution."""
+        iterations = self.iterations[min(level, len(self.iterations) - 1)]
+        return Schedule(iterations, self.tolerance, self.damping, self.relaxation, self.inner_iterations)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Result of the composed increments.
+
+    Attributes
+    ----------
+    displacement : Tensor
+        At the nodes of full resolution, shape (dim, *nodes), in voxels.
+    trace : tuple of tuple of float
+        Cost before each increment, per level.
+    status : Status
+        How the last level ended.
+    """
+
+    displacement: Tensor
+    trace: tuple[tuple[float, ...], ...]
+    status: Status
+
+
+@dataclass(frozen=True, eq=False)
+class NodalDisplacement(Model):
+    """Displacement by nodes at full resolution, followed by a fixed linear map.
+
+    Attributes
+    ----------
+    options : Diffeomorphic
+        Spacing of the nodes and weights of the regularisation.
+    fixed : Grid
+        Full-resolution fixed grid.
+    initial_mm : Tensor
+        The linear map: from fixed to moving millimetres.
+    displacement_at_nodes : Tensor
+        Where to begin, shape (dim, *nodes), in voxels.
+    voxels : float
+        Sum of the voxels' weights.
+    """
+
+    options: Diffeomorphic
+    fixed: Grid
+    initial_mm: Tensor
+    displacement_at_nodes: Tensor
+    voxels: float
+
+    def start(self, coarsest: Level) -> Tensor:  # noqa: ARG002
+        return self.displacement_at_nodes.double()
+
+    def at(self, level: Level, like: Tensor) -> BSplineLevel:
+        dim = self.fixed.dim
+        index_map = level.fixed.index_map(level.moving, self.initial_mm)
+        return BSplineLevel(
+            nodes_of(self.options, level.fixed, like).interpolating,
+            affine_positions(level.fixed.shape, index_map, like),
+            index_map[:dim, :dim],
+        )
+
+    def carry(self, state: Tensor, coarse: Level, fine: Level) -> Tensor:  # noqa: ARG002
+        return state
+
+    def regularisation(self, level: Level, bending: Tensor) -> Elasticity:
+        nodes = nodes_of(self.options, level.fixed, bending)
+        return elasticity_of(self.options, level.fixed, nodes, 1 / self.voxels)
+
+    def displacement(self, state: Tensor, like: Tensor) -> Tensor:
+        basis = nodes_of(self.options, self.fixed, like).interpolating
+        return followed_by_linear(basis.evaluate(state.to(like.dtype)), self.fixed, self.initial_mm)
+
+    def matrix(self, state: Tensor) -> Tensor:  # noqa: ARG002
+        return self.initial_mm
+
+
+@torch.no_grad()
+def fit(
+    fixed: Tensor,
+    moving: Tensor,
+    weights: Tensor | None,
+    levels: tuple[Level, ...],
+    initial_mm: Tensor,
+    similarity: Similarity,
+    huber: Huber | None,
+    options: Diffeomorphic,
+) -> Fit:
+    """Register one pair of images, shape (1, *spatial) each, level by level from coarse to fine."""
+    trace: list[tuple[float, ...]] = []
+    displacement: Tensor | None = None
+    previous: NodeGrid | None = None
+    for level in levels:
+        stage = _level(fixed, moving, weights, level, initial_mm, similarity, huber, options)
+        if displacement is None or previous is None:
+            displacement = fixed.new_zeros(fixed.ndim - 1, *stage.nodes.shape)
+        else:
+            displacement = stage.repaired(stage.nodes.carried_from(previous, displacement))
+        displacement, costs, status = stage.descend(displacement, options.schedule(level.number))
+        previous = stage.nodes
+        trace.append(costs)
+    assert displacement is not None
+    return Fit(unfolded(stage.nodes, displacement), tuple(trace), status)
+
+
+def unfolded(nodes: NodeGrid, displacement: Tensor) -> Tensor:
+    """Smooth the displacement at nodes until the interpolated field is far from folding in every voxel."""
+    for _ in range(UNFOLDINGS):
+        dim = len(displacement)
+        rows = [
+            central_gradient(nodes.interpolating.evaluate(component)[None])[0] for component in displacement
+        ]
+        jacobian = determinant([[rows[a][b].add_(float(a == b)) for b in range(dim)] for a in range(dim)])
+        folded = jacobian < SMALLEST_JACOBIAN
+        if not bool(folded.any()):
+            break
+        marks = nodes.smooth.adjoint(folded.to(displacement.dtype)) > 0
+        displacement = relaxed(nodes, displacement, marks.to(displacement.dtype))
+    return displacement
+
+
+def nodes_of(options: Diffeomorphic, grid: Grid, like: Tensor) -> NodeGrid:
+    """Nodes of a level: as far apart, in millimetres, along every axis as along that of the smallest voxels."""
+    extended = [mm for n, mm in zip(grid.shape, grid.spacing_mm, strict=True) if n > 1]
+    finest = min(extended, default=1.0)
+    spacing = tuple(max(options.node_spacing * finest / mm, 1.0) for mm in grid.spacing_mm)
+    return NodeGrid.spread(grid.shape, spacing, like)
+
+
+def elasticity_of(options: Diffeomorphic, grid: Grid, nodes: NodeGrid, share: float) -> Elasticity:
+    """Regularisation of the displacement at the nodes of a level."""
+    return Elasticity(options.membrane, options.volume, share, nodes.spacing, grid.spacing_mm)
+
+
+def _level(
+    fixed: Tensor,
+    moving: Tensor,
+    weights: Tensor | None,
+    level: Level,
+    initial_mm: Tensor,
+    similarity: Similarity,
+    huber: Huber | None,
+    options: Diffeomorphic,
+) -> CompositionLevel:
+    fixed, moving = (
+        similarity.features(downsample(image, grid.shape), grid.spacing_mm)
+        for image, grid in ((fixed, level.fixed), (moving, level.moving))
+    )
+    weights = None if weights is None else downsample(weights, level.fixed.shape)
+    box = _content_box(fixed, similarity.reach)
+    nodes = nodes_of(options, level.fixed, fixed)
+    index_map = level.fixed.index_map(level.moving, initial_mm)
+    everything = (slice(None), *box)
+    weights = None if weights is None else weights[everything]
+    part = fixed[everything].contiguous()
+    return CompositionLevel(
+        nodes,
+        nodes.interpolating.restricted(box),
+        nodes.smooth.restricted(box),
+        elasticity_of(options, level.fixed, nodes, 1.0),
+        similarity.bind(part, weights, huber),
+        Interpolant.from_image(moving, "linear"),
+        affine_positions(level.fixed.shape, index_map, fixed)[everything],
+        index_map[: level.fixed.dim, : level.fixed.dim].to(fixed),
+        float(part[0].numel() if weights is None else weights.sum()),
+    )
+
+
+def _content_box(fixed: Tensor, reach: int | None) -> tuple[slice, ...]:
+    """Smallest box of voxels that tell anything: all of them, or those around what differs from the corner."""
+    spatial = fixed.shape[1:]
+    if reach is None:
+        return tuple(slice(0, samples) for samples in spatial)
+    corner = fixed[(slice(None), *(slice(0, 1),) * len(spatial))]
+    content = ((fixed - corner).abs() > BACKGROUND_SHARE * fixed.std()).any(0)
+    box = []
+    for axis, samples in enumerate(spatial):
+        others = [other for other in range(len(spatial)) if other != axis]
+        inside = content.amax(others).nonzero()
+        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, samples - 1)
+        box.append(slice(max(first - reach, 0), min(last + reach + 1, samples)))
+    return tuple(box)

@@ -1,0 +1,161 @@
+"""Levenberg-Marquardt iterations with Marquardt's scaling of the damping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lmreg.normal import NormalEquations
+from lmreg.objective import Evaluation
+
+DAMPING_START = 1e-3
+DAMPING_FACTOR = 10.0
+DAMPING_FLOOR = 1e-12
+DAMPING_CEILING = 1e8
+TRUSTED_GAIN = 0.25
+ROUNDING = 8.0
+
+
+class Status(Enum):
+    """How a solve ended.
+
+    ``CONVERGED``: the next step promises less than the tolerance. ``MAX_ITERATIONS``: the iterations were used up.
+    ``STALLED``: no damping brought the cost down although a step promised to. ``SINGULAR``: the normal
+    equations could not be solved at any damping.
+    """
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "max_iterations"
+    STALLED = "stalled"
+    SINGULAR = "singular"
+
+
+@dataclass(frozen=True)
+class Step:
+    """An accepted step: it can be repeated from where it started.
+
+    Attributes
+    ----------
+    state : Tensor
+        Where the step began.
+    damping : float
+        Damping with which it was accepted.
+    threshold : Tensor or None
+        Threshold of the robust loss, where there is one.
+    """
+
+    state: Tensor
+    damping: float
+    threshold: Tensor | None
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Result of the iterations on one objective.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        At the last accepted state.
+    steps : tuple of Step
+        The accepted steps in turn.
+    trace : tuple of float
+        Cost at the start and after each accepted step.
+    status : Status
+        How the iterations ended.
+    """
+
+    evaluation: Evaluation
+    steps: tuple[Step, ...]
+    trace: tuple[float, ...]
+    status: Status
+
+
+class Solvable(Protocol):
+    """What the iterations ask of an objective."""
+
+    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
+        """Objective and gradient; the threshold of the robust loss is the given one, or follows the residuals."""
+
+    def rescaled(self, evaluation: Evaluation) -> Evaluation:
+        """The same state with the threshold of the robust loss brought up to date."""
+
+    def equations(self, evaluation: Evaluation) -> NormalEquations:
+        """Normal equations of a step."""
+
+    def retract(self, state: Tensor, step: Tensor) -> Tensor:
+        """State after a step."""
+
+
+def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: float) -> Descent:
+    """Minimise an objective from a state.
+
+    Damping starts at 1e-3 of the diagonal. A rejected step multiplies it by 10, and brings it back to the start at least;
+    an accepted one divides it by 10 where it gained at least a quarter of what it promised.
+
+    Parameters
+    ----------
+    objective : Solvable
+        What is minimised.
+    state : Tensor
+        Where to begin, float64.
+    iterations : int
+        Most trial steps.
+    tolerance : float
+        The iterations have converged when the decrease that a step promises, or brings, is at most this share of the
+        cost.
+    """
+    current = objective.evaluate(state, None)
+    cost = float(current.cost)
+    trace, steps = [cost], []
+    damping, equations = DAMPING_START, None
+    status = Status.MAX_ITERATIONS
+    noise = ROUNDING * torch.finfo(current.warped.dtype).eps
+    for _ in range(iterations):
+        if equations is None:
+            equations = objective.equations(current)
+        step = equations.solve(-current.gradient, damping)
+        if step is None:
+            damping *= DAMPING_FACTOR
+            status = Status.SINGULAR
+            if damping > DAMPING_CEILING:
+                break
+            continue
+        promised = equations.promise(-current.gradient, step)
+        if promised <= tolerance * cost:
+            status = Status.CONVERGED if damping <= 1 else Status.STALLED
+            break
+        trial = objective.evaluate(objective.retract(current.state, step), current.threshold)
+        trial_cost = float(trial.cost)
+        # Differences below rounding decide nothing: near the minimum the step is trusted, not the cost.
+        if not trial_cost <= cost * (1 + noise):
+            damping = max(damping * DAMPING_FACTOR, DAMPING_START)
+            status = Status.STALLED
+            if damping > DAMPING_CEILING:
+                break
+            continue
+        steps.append(Step(current.state, damping, current.threshold))
+        gain = cost - trial_cost
+        current, equations = objective.rescaled(trial), None
+        cost = float(current.cost) if current.threshold is not None else trial_cost
+        trace.append(cost)
+        if gain >= TRUSTED_GAIN * promised:
+            damping = max(damping / DAMPING_FACTOR, DAMPING_FLOOR)
+        status = Status.MAX_ITERATIONS
+        if tolerance > noise and gain <= tolerance * cost:
+            status = Status.CONVERGED
+            break
+    return Descent(current, tuple(steps), tuple(trace), status)
+
+
+def repeat(objective: Solvable, state: Tensor, step: Step) -> Tensor:
+    """Take an accepted step again from a state that may be part of a graph."""
+    evaluation = objective.evaluate(state, step.threshold)
+    change = objective.equations(evaluation).solve(-evaluation.gradient, step.damping)
+    if change is None:
+        raise RuntimeError("an accepted step cannot be repeated: its normal equations are singular")
+    return objective.retract(state, change)

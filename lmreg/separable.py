@@ -1,0 +1,178 @@
+"""Linear operators that act on one axis after the other.
+
+Each axis has a small dense matrix and is applied as a matrix product: on a CPU this is several times as fast as a
+convolution, and the adjoint is the product with the transposes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+SLAB_POINTS = 1 << 16
+
+
+def apply_along_axes(tensor: Tensor, matrices: Sequence[Tensor]) -> Tensor:
+    """Multiply the last axes of a tensor by one matrix each.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Shape (..., *columns).
+    matrices : sequence of Tensor
+        One matrix of shape (rows, columns) for each of the last axes.
+
+    Returns
+    -------
+    Tensor
+        Shape (..., *rows).
+    """
+    dim = len(matrices)
+    # The axes that shrink most come first: what follows then works on less.
+    order = sorted(range(dim), key=lambda axis: matrices[axis].shape[0] / matrices[axis].shape[1])
+    for axis in order:
+        matrix = matrices[axis]
+        position = tensor.ndim - dim + axis
+        if position == tensor.ndim - 1:
+            tensor = tensor @ matrix.mT
+            continue
+        shape = tensor.shape
+        trailing = tensor.reshape(*shape[: position + 1], -1)
+        tensor = (matrix @ trailing).reshape(*shape[:position], matrix.shape[0], *shape[position + 1 :])
+    return tensor
+
+
+def symmetric_pairs(dim: int) -> tuple[tuple[int, int], ...]:
+    """Pairs of axes (a, b) with a ≤ b, row by row: the distinct entries of a symmetric matrix."""
+    return tuple((a, b) for a in range(dim) for b in range(a, dim))
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableBasis:
+    """Functions on a grid that are products of one-dimensional functions.
+
+    Attributes
+    ----------
+    matrices : tuple of Tensor
+        For each axis the functions sampled on the grid, shape (samples, functions).
+    """
+
+    matrices: tuple[Tensor, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of functions along each axis."""
+        return tuple(matrix.shape[1] for matrix in self.matrices)
+
+    @property
+    def size(self) -> int:
+        """Number of functions."""
+        return math.prod(self.shape)
+
+    def restricted(self, box: Sequence[slice]) -> SeparableBasis:
+        """The same functions on a part of the grid."""
+        return SeparableBasis(tuple(matrix[rows] for matrix, rows in zip(self.matrices, box, strict=True)))
+
+    def evaluate(self, coefficients: Tensor) -> Tensor:
+        """Fields of shape (..., *samples) from coefficients of shape (..., *functions)."""
+        return apply_along_axes(coefficients, self.matrices)
+
+    def adjoint(self, fields: Tensor) -> Tensor:
+        """Sums of the functions times fields of shape (..., *samples); shape (..., *functions)."""
+        return apply_along_axes(fields, self._transposed)
+
+    def squared_adjoint(self, fields: Tensor) -> Tensor:
+        """Like :meth:`adjoint`, with the functions squared: the diagonal of a normal matrix."""
+        return apply_along_axes(fields, self._squared)
+
+    def adjoint_of(self, density: Callable[[slice], Tensor]) -> Tensor:
+        """:meth:`adjoint` of fields that are computed slab by slab, and so never lie in memory as a whole.
+
+        Parameters
+        ----------
+        density : callable
+            Fields of shape (..., rows, *other samples) for a range of rows along the first axis.
+        """
+        return self._accumulate(density, self._transposed)
+
+    def gram(self, density: Callable[[slice], Tensor]) -> Tensor:
+        """Dense normal matrix of a field with one component per axis.
+
+        Parameters
+        ----------
+        density : callable
+            Weight of each pair of components, as :func:`symmetric_pairs` orders them, for a range of rows along the first
+            axis: shape (pairs, rows, *other samples).
+
+        Returns
+        -------
+        Tensor
+            Shape (dim * size, dim * size), float64: entry (a i, b j) is ``sum_x w_ab(x) f_i(x) f_j(x)``.
+        """
+        products = self._accumulate(density, self._pair_products)
+        # Functions without common support point to the zero that is appended here.
+        table = torch.cat([products.reshape(-1), products.new_zeros(1)])
+        unknowns = len(self.matrices) * self.size
+        return table.index_select(0, self._gram_index).reshape(unknowns, unknowns).double()
+
+    def _accumulate(self, density: Callable[[slice], Tensor], matrices: tuple[Tensor, ...]) -> Tensor:
+        samples = matrices[0].shape[1]
+        rows = max(1, SLAB_POINTS // math.prod(matrix.shape[1] for matrix in matrices[1:]))
+        slabs = [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
+        parts = [
+            apply_along_axes(density(slab), (matrices[0][:, slab], *matrices[1:])) for slab in slabs
+        ]
+        return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+
+    @cached_property
+    def _transposed(self) -> tuple[Tensor, ...]:
+        return tuple(matrix.mT.contiguous() for matrix in self.matrices)
+
+    @cached_property
+    def _squared(self) -> tuple[Tensor, ...]:
+        return tuple((matrix * matrix).mT.contiguous() for matrix in self.matrices)
+
+    @cached_property
+    def _axis_pairs(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Unordered pairs of functions of each axis that overlap on the grid, as two index vectors."""
+        pairs = []
+        for matrix in self.matrices:
+            support = (matrix != 0).to(matrix.dtype)
+            overlap = torch.triu(support.mT @ support) > 0
+            first, second = overlap.nonzero(as_tuple=True)
+            pairs.append((first, second))
+        return tuple(pairs)
+
+    @cached_property
+    def _pair_products(self) -> tuple[Tensor, ...]:
+        return tuple(
+            (matrix[:, first] * matrix[:, second]).mT.contiguous()
+            for matrix, (first, second) in zip(self.matrices, self._axis_pairs, strict=True)
+        )
+
+    @cached_property
+    def _gram_index(self) -> Tensor:
+        """Position of each entry of the normal matrix in the flattened pair products; the last where it is zero."""
+        device = self.matrices[0].device
+        flat = torch.zeros(1, 1, dtype=torch.int64, device=device)
+        for functions, (first, second) in zip(self.shape, self._axis_pairs, strict=True):
+            axis = torch.full((functions, functions), -1, dtype=torch.int64, device=device)
+            number = torch.arange(len(first), device=device)
+            axis[first, second] = number
+            axis[second, first] = number
+            outer, inner = flat[:, None, :, None], axis[None, :, None, :]
+            combined = torch.where((outer >= 0) & (inner >= 0), outer * len(first) + inner, -1)
+            flat = combined.reshape(flat.shape[0] * functions, -1)
+        dim = len(self.matrices)
+        products = math.prod(len(first) for first, _ in self._axis_pairs)
+        channels = torch.zeros(dim, dim, dtype=torch.int64, device=device)
+        for number_of_pair, (a, b) in enumerate(symmetric_pairs(dim)):
+            channels[a, b] = channels[b, a] = number_of_pair
+        index = channels[:, None, :, None] * products + flat[None, :, None, :]
+        last = len(symmetric_pairs(dim)) * products
+        return torch.where(flat[None, :, None, :] >= 0, index, last).reshape(-1)
