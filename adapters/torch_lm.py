@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,9 +14,10 @@ from adapters.interface import DifferentiableAdapter, Gradients, JsonValue, Prob
 from adapters.options import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
-    import lmreg
     import torch
     from torch import Tensor
+
+    import lmreg
 
 ModelName = Literal["translation", "rigid", "similarity", "affine", "bspline", "diffeomorphic"]
 LINEAR = frozenset({"translation", "rigid", "similarity", "affine"})
@@ -62,7 +63,7 @@ class DiffeomorphicParams:
         """Return lmreg's own object."""
         import lmreg
 
-        given = {
+        given: dict[str, Any] = {
             "node_spacing": self.node_spacing_voxels,
             "membrane": self.membrane,
             "volume": self.volume,
@@ -219,8 +220,9 @@ class TorchLM(DifferentiableAdapter[TorchLMParams]):
         error = (warped - self._fixed.detach()).square().mean()
         (parameters,) = torch.autograd.grad(error, result.parameters, retain_graph=True)
         return Gradients(
-            *(gradient[0, 0].detach().cpu().numpy() for gradient in (moving, fixed)),
-            parameters=parameters.detach().cpu().numpy().ravel(),
+            moving=moving[0, 0].cpu().numpy(),
+            fixed=fixed[0, 0].cpu().numpy(),
+            parameters=parameters.cpu().numpy().ravel(),
         )
 
     def result(self) -> Registration:

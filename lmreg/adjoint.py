@@ -139,7 +139,8 @@ class Truncated(Adjoint):
 class Unroll(Adjoint):
     """Backpropagation through every accepted step of every level, in memory linear in their number.
 
-    Which steps were accepted, the damping and the second derivatives that steer a step are taken as constants.
+    Which steps were accepted and the matrices of their normal equations are taken as constants; what that leaves out
+    vanishes as the steps do.
     """
 
     def surrogate(

@@ -49,18 +49,18 @@ class Diffeomorphic:
     tolerance : float
         A level ends when an increment brings the cost down by less than this share.
     polish : int
-        Most Levenberg-Marquardt steps at the end on the objective itself (exact gradient of the interpolated moving image).
-        Gradients through the solve are right where it has converged: give it a few hundred for that, on small images.
+        Most Levenberg-Marquardt steps at the end, on the objective itself with its exact gradient and Hessian.
+        Gradients through the solve are right where it has converged, which takes some tens of steps.
     """
 
     node_spacing: float = 2.0
     membrane: float = 0.05
     volume: float = 0.12
     damping: float = 0.05
-    relaxation: float = 1.3
+    relaxation: float = 1.5
     inner_iterations: int = 3
-    iterations: tuple[int, ...] = (6, 12, 20, 30)
-    tolerance: float = 2e-3
+    iterations: tuple[int, ...] = (6, 10, 12, 15)
+    tolerance: float = 5e-3
     polish: int = 0
 
     def __post_init__(self) -> None:

@@ -153,9 +153,13 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
 
 
 def repeat(objective: Solvable, state: Tensor, step: Step) -> Tensor:
-    """Take an accepted step again from a state that may be part of a graph."""
+    """Take an accepted step again from a state that may be part of a graph.
+
+    The matrix of the normal equations is a constant there: what it leaves out vanishes with the step.
+    """
     evaluation = objective.evaluate(state, step.threshold)
-    change = objective.equations(evaluation).solve(-evaluation.gradient, step.damping)
+    equations = objective.equations(evaluation.detached())
+    change = equations.solve(-evaluation.gradient, step.damping)
     if change is None:
         raise RuntimeError("an accepted step cannot be repeated: its normal equations are singular")
     return objective.retract(state, change)

@@ -23,9 +23,9 @@ class LNCC(Similarity):
     """Correlation within Gaussian windows, insensitive to local changes of brightness and contrast.
 
     The cost is the mean over windows of ``v / (v + n) · (1 - ρ)``, with ρ the correlation of the two images within a
-    window, v the variance of the fixed image there and n that of noise: windows without contrast tell nothing. One minus
-    a correlation is half the mean squared difference of the standardised windows, which makes it a least-squares
-    residual. Windows lie on every second voxel along each axis; their statistics are differentiated too, not held
+    window, v the variance of the fixed image there and n that of noise: windows without contrast tell nothing.
+    One minus a correlation is half the mean squared difference of the standardised windows: a least-squares residual.
+    Windows lie on every second voxel along each axis; their statistics are differentiated too, not held
     fixed (unlike Cachier and Pennec 2000; Avants et al. 2008, eq. 6).
 
     Attributes

@@ -67,7 +67,7 @@ class NodeGrid:
         return self._basis([bump_matrix(k, m) for k, (_, m) in zip(self.shape, self._axes(), strict=True)])
 
     def carried_from(self, coarse: NodeGrid, values: Tensor) -> Tensor:
-        """Displacement at these nodes, in these samples, from one at the nodes of a coarser level of the same extent."""
+        """Displacement at these nodes and in these samples, from that of a coarser level of the same extent."""
         matrices = [
             cardinal_matrix(k, m).to(values) for k, m in zip(self.shape, coarse.elements, strict=True)
         ]

@@ -81,6 +81,15 @@ class Evaluation:
     gradient: Tensor
     threshold: Tensor | None
 
+    def detached(self) -> Evaluation:
+        """The same numbers, outside any graph."""
+        parts = (self.state, self.cost, self.warped, self.slope, self.moments, self.gradient)
+        state, cost, warped, slope, moments, gradient = (part.detach() for part in parts)
+        bend = None if self.bend is None else self.bend.detach()
+        return Evaluation(
+            state, cost, warped, slope, bend, self.match.detached(), moments, gradient, self.threshold
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -156,13 +165,13 @@ class Objective:
         if self.hessian == "exact" and self.dense and self.transform.unknowns <= SPECTRAL_UNKNOWNS:
             guide = self._matrix(self.gauss_newton(evaluation))
             return SpectralEquations(self._matrix(evaluation), guide)
-        guide = self.hessian_at(self.gauss_newton(evaluation))
+        fallback = self.hessian_at(self.gauss_newton(evaluation))
         if self.dense or "gauss_newton" in (self.hessian, self.inner.hessian):
-            return guide
+            return fallback
         exact = MatrixFreeEquations(
-            self.automatic_product(evaluation), guide.damping(), self.inner.iterations, self.inner.tolerance
+            self.automatic_product(evaluation), fallback.damping(), self.inner.iterations, self.inner.tolerance
         )
-        return NewtonEquations(exact, guide)
+        return NewtonEquations(exact, fallback)
 
     def hessian_at(self, evaluation: Evaluation) -> NormalEquations:
         """The Hessian that an evaluation's match and second derivatives make up."""

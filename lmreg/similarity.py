@@ -41,6 +41,16 @@ class Match:
     factors: Tensor | None = None
     core: Tensor | None = None
 
+    def detached(self) -> Match:
+        """The same numbers, outside any graph."""
+        return Match(
+            self.cost.detach(),
+            self.force.detach(),
+            self.curvature.detach(),
+            None if self.factors is None else self.factors.detach(),
+            None if self.core is None else self.core.detach(),
+        )
+
 
 class Term(ABC):
     """A similarity bound to one fixed image."""
