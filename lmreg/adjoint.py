@@ -17,6 +17,7 @@ from lmreg.problem import Images, Problem, Solution
 from lmreg.sampling import Interpolant, sample_jet, sample_with_gradient
 from lmreg.similarity import Hessian
 
+SINGULAR_EIGENVALUE = 1e-12
 SOLVE_ITERATIONS = 500
 SOLVE_TOLERANCE = 1e-10
 
@@ -199,9 +200,7 @@ def _unrolled(
         if number < begin:
             continue
         if number > begin:
-            state = problem.model.carry(
-                state, problem.stages[number - 1].level, problem.stages[number].level
-            )
+            state = problem.model.carry(state, problem.stages[number - 1].level, problem.stages[number].level)
         for stage, step in steps:
             if stage == number:
                 state = repeat(objective, state, step)
@@ -214,8 +213,10 @@ def _indefinite(equations: Any, right: Tensor) -> Tensor:
     """Solve on the part of the spectrum that is not singular, and say so."""
     assert isinstance(equations, DenseEquations)
     values, vectors = torch.linalg.eigh(equations.matrix)
-    limit = 1e-12 * values.abs().max()
-    _warn(f"{int((values < -limit).sum())} negative and {int((values.abs() <= limit).sum())} zero eigenvalues")
+    limit = SINGULAR_EIGENVALUE * values.abs().max()
+    _warn(
+        f"{int((values < -limit).sum())} negative and {int((values.abs() <= limit).sum())} zero eigenvalues"
+    )
     inverse = torch.where(values.abs() > limit, 1 / values, 0.0)
     return vectors @ (inverse * (vectors.mT @ right))
 

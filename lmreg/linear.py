@@ -66,7 +66,9 @@ def axis_basis(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device)
     """Products of 1 and a coordinate that runs from -1 to 1, for each axis: 2^dim functions."""
     matrices = []
     for samples in shape:
-        coordinate = torch.linspace(-1, 1, samples, dtype=dtype) if samples > 1 else torch.zeros(1, dtype=dtype)
+        coordinate = (
+            torch.linspace(-1, 1, samples, dtype=dtype) if samples > 1 else torch.zeros(1, dtype=dtype)
+        )
         matrices.append(torch.stack([torch.ones_like(coordinate), coordinate], dim=1).to(device))
     return SeparableBasis(tuple(matrices))
 

@@ -129,9 +129,7 @@ class BSpline(Model):
     def start(self, coarsest: Level) -> Tensor:
         elements = coarser_elements(self.elements, coarsest.number)
         control = [m + 3 if n > 1 else 1 for n, m in zip(self.fixed.shape, elements, strict=True)]
-        return torch.zeros(
-            self.fixed.dim, *control, dtype=torch.float64, device=self.fixed.affine.device
-        )
+        return torch.zeros(self.fixed.dim, *control, dtype=torch.float64, device=self.fixed.affine.device)
 
     def at(self, level: Level, like: Tensor) -> BSplineLevel:
         dim = self.fixed.dim
@@ -149,9 +147,7 @@ class BSpline(Model):
 
     def regularisation(self, level: Level, bending: Tensor) -> Quadratic:
         elements = coarser_elements(self.elements, level.number)
-        return Quadratic(
-            bending_energy(self.fixed, elements), anchor(self.fixed, elements), bending
-        )
+        return Quadratic(bending_energy(self.fixed, elements), anchor(self.fixed, elements), bending)
 
     def displacement(self, state: Tensor, like: Tensor) -> Tensor:
         basis = bspline_basis(self.fixed.shape, tuple(self.elements), like.dtype, like.device)

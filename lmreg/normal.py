@@ -12,6 +12,7 @@ from torch import Tensor
 
 DIAGONAL_FLOOR = 1e-4
 METRIC_RIDGE = 1e-6
+SINGULAR_PIVOT = 1e-14
 SMALLEST_RATIO = 0.03
 
 
@@ -48,13 +49,11 @@ class DenseEquations(NormalEquations):
         return bounded(self.matrix.diagonal())
 
     def solve(self, right: Tensor, damping: float) -> Tensor | None:
-        diagonal = self.damping()
-        factor, failure = torch.linalg.cholesky_ex(self.matrix + torch.diag(damping * diagonal))
-        return None if int(failure) else torch.cholesky_solve(right[:, None], factor)[:, 0]
-
-    def positive_definite(self) -> bool:
-        """Whether the matrix is positive definite."""
-        return int(torch.linalg.cholesky_ex(self.matrix)[1]) == 0
+        factor, failure = torch.linalg.cholesky_ex(self.matrix + torch.diag(damping * self.damping()))
+        pivots = factor.diagonal().square()
+        if int(failure) or bool(pivots.min() <= SINGULAR_PIVOT * pivots.max()):
+            return None
+        return torch.cholesky_solve(right[:, None], factor)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)

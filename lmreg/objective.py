@@ -169,7 +169,10 @@ class Objective:
         if self.dense or "gauss_newton" in (self.hessian, self.inner.hessian):
             return fallback
         exact = MatrixFreeEquations(
-            self.automatic_product(evaluation), fallback.damping(), self.inner.iterations, self.inner.tolerance
+            self.automatic_product(evaluation),
+            fallback.damping(),
+            self.inner.iterations,
+            self.inner.tolerance,
         )
         return NewtonEquations(exact, fallback)
 
@@ -246,7 +249,9 @@ class Objective:
         if match.factors is not None and match.core is not None:
             rows = torch.stack(
                 [
-                    transform.pull(state, transform.basis.adjoint_of(partial(_pulled, factor, evaluation.slope)))
+                    transform.pull(
+                        state, transform.basis.adjoint_of(partial(_pulled, factor, evaluation.slope))
+                    )
                     for factor in match.factors
                 ]
             )

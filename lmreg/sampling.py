@@ -111,8 +111,10 @@ def sample(interpolant: Interpolant, positions: Tensor) -> Tensor:
     Tensor
         Shape (channels, *points); differentiable in the coefficients and the positions.
     """
-    return sample_with_gradient(interpolant, positions)[0] if _tracked(interpolant, positions) else (
-        sample_jet(interpolant, positions, derivatives=0)[0]
+    return (
+        sample_with_gradient(interpolant, positions)[0]
+        if _tracked(interpolant, positions)
+        else (sample_jet(interpolant, positions, derivatives=0)[0])
     )
 
 

@@ -124,9 +124,7 @@ class SeparableBasis:
         samples = matrices[0].shape[1]
         rows = max(1, SLAB_POINTS // math.prod(matrix.shape[1] for matrix in matrices[1:]))
         slabs = [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
-        parts = [
-            apply_along_axes(density(slab), (matrices[0][:, slab], *matrices[1:])) for slab in slabs
-        ]
+        parts = [apply_along_axes(density(slab), (matrices[0][:, slab], *matrices[1:])) for slab in slabs]
         return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
 
     @cached_property

@@ -41,7 +41,9 @@ def cubic_weights(t: Tensor, derivatives: int) -> tuple[tuple[Tensor, ...], ...]
         )
     ]
     if derivatives >= 1:
-        orders.append((s2 * -0.5, torch.add(t2 * 1.5, t, alpha=-2), torch.add(s * 2, s2, alpha=-1.5), t2 * 0.5))
+        orders.append(
+            (s2 * -0.5, torch.add(t2 * 1.5, t, alpha=-2), torch.add(s * 2, s2, alpha=-1.5), t2 * 0.5)
+        )
     if derivatives >= 2:
         orders.append((s, t * 3 - 2, s * 3 - 2, t))
     return tuple(orders)

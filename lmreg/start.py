@@ -15,7 +15,13 @@ COARSE_SAMPLES = 24
 
 
 def start_matrix(
-    fixed_grid: Grid, moving_grid: Grid, fixed: Tensor, moving: Tensor, initial: Tensor | None, *, centre: bool
+    fixed_grid: Grid,
+    moving_grid: Grid,
+    fixed: Tensor,
+    moving: Tensor,
+    initial: Tensor | None,
+    *,
+    centre: bool,
 ) -> Tensor:
     """Map from fixed to moving millimetres to begin with.
 

@@ -25,9 +25,13 @@ def check_images(fixed: Tensor, moving: Tensor) -> None:
             raise ValueError(f"{name}: expected float32 or float64 (got {image.dtype}); convert it first")
         _check_content(name, image)
     if fixed.ndim != moving.ndim:
-        raise ValueError(f"fixed is {fixed.ndim - 2}D and moving is {moving.ndim - 2}D: both must be the same")
+        raise ValueError(
+            f"fixed is {fixed.ndim - 2}D and moving is {moving.ndim - 2}D: both must be the same"
+        )
     if fixed.shape[0] != moving.shape[0]:
-        raise ValueError(f"fixed holds {fixed.shape[0]} images and moving {moving.shape[0]}: pairs are needed")
+        raise ValueError(
+            f"fixed holds {fixed.shape[0]} images and moving {moving.shape[0]}: pairs are needed"
+        )
     if fixed.dtype != moving.dtype or fixed.device != moving.device:
         raise ValueError(
             f"fixed is {fixed.dtype} on {fixed.device} and moving {moving.dtype} on {moving.device}: "
@@ -51,7 +55,9 @@ def check_mask(mask: Tensor, fixed: Tensor) -> Tensor:
         if inside.numel() == 0:
             raise ValueError(f"fixed_mask[{number}]: no voxel has a weight above zero")
         if bool(inside.min() == inside.max()):
-            raise ValueError(f"fixed[{number}]: the same value everywhere inside fixed_mask, nothing to align")
+            raise ValueError(
+                f"fixed[{number}]: the same value everywhere inside fixed_mask, nothing to align"
+            )
     return weights
 
 
