@@ -94,8 +94,8 @@ class Solvable(Protocol):
 def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: float) -> Descent:
     """Minimise an objective from a state.
 
-    Damping starts at 1e-3 of the diagonal. A rejected step multiplies it by 10, and brings it back to the start at least;
-    an accepted one divides it by 10 where it gained at least a quarter of what it promised.
+    Damping starts at 1e-3 of the diagonal. A rejected step multiplies it by 10, and brings it back to the start at
+    least; an accepted one divides it by 10 where it gained at least a quarter of what it promised.
 
     Parameters
     ----------
@@ -115,6 +115,8 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
     damping, equations = DAMPING_START, None
     status = Status.MAX_ITERATIONS
     noise = ROUNDING * torch.finfo(current.warped.dtype).eps
+    # The cost of images that agree to rounding; a share of it would never be reached.
+    perfect = (ROUNDING * noise) ** 2
     for _ in range(iterations):
         if equations is None:
             equations = objective.equations(current)
@@ -126,7 +128,7 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
                 break
             continue
         promised = equations.promise(-current.gradient, step)
-        if promised <= tolerance * cost:
+        if promised <= tolerance * cost + perfect:
             status = Status.CONVERGED if damping <= 1 else Status.STALLED
             break
         trial = objective.evaluate(objective.retract(current.state, step), current.threshold)

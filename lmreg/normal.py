@@ -60,7 +60,8 @@ class DenseEquations(NormalEquations):
 class SpectralEquations(NormalEquations):
     """The exact Hessian, made positive definite in the metric of its Gauss-Newton part.
 
-    With ``exact v = λ gauss_newton v``, a direction that curves upwards keeps its curvature; one that curves downwards gets
+    With ``exact v = λ gauss_newton v``, a direction that curves upwards keeps its curvature; one that curves
+    downwards gets
     its magnitude (Dauphin et al. 2014), and none gets less than a small share of its Gauss-Newton curvature, so that a
     step is never many times that of Gauss-Newton.
 

@@ -22,8 +22,8 @@ class Result:
     warped : Tensor
         Moving image on the fixed grid, shape (N, 1, *fixed spatial). Part of the graph.
     parameters : Tensor
-        Parameters of the last model, float64. Linear models: ``matrix``. ``bspline``: control point displacements, shape
-        (N, dim, *control), in voxels of the fixed grid. Part of the graph.
+        Parameters of the last model, float64. Linear models: ``matrix``. ``bspline``: control point displacements,
+        shape (N, dim, *control), in voxels of the fixed grid. Part of the graph.
     displacement : Tensor
         Shape (N, dim, *fixed spatial), components in axis order, in voxels of the fixed grid: the voxel x of the
         fixed image shows what lies at ``x + displacement(x)``, a place given in fixed voxels too. Part of the graph.
@@ -67,7 +67,8 @@ class Result:
         """Displacement of the inverse on the moving grid, shape (N, dim, *moving spatial), without a graph.
 
         In voxels of the moving grid: the voxel y of the moving image comes to lie at ``y + inverse_displacement(y)``,
-        a place given in moving voxels too. Where the inverse leaves the fixed image, the deformation at its edge continues.
+        a place given in moving voxels too. Where the inverse leaves the fixed image, the deformation at its
+        edge continues.
         """
         with torch.no_grad():
             fields = [

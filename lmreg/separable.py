@@ -106,8 +106,8 @@ class SeparableBasis:
         Parameters
         ----------
         density : callable
-            Weight of each pair of components, as :func:`symmetric_pairs` orders them, for a range of rows along the first
-            axis: shape (pairs, rows, *other samples).
+            Weight of each pair of components, as :func:`symmetric_pairs` orders them, for a range of rows
+            along the first axis: shape (pairs, rows, *other samples).
 
         Returns
         -------

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lmreg.grid import Grid
 from lmreg.fields import affine_positions
+from lmreg.grid import Grid
 
 
 def check_images(fixed: Tensor, moving: Tensor) -> None:

