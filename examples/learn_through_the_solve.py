@@ -60,7 +60,7 @@ def main(steps: int = 25) -> tuple[list[float], Registration]:
         optimiser.step()
         losses.append(loss.item())
     print(f"mean squared error of the displacement {losses[0]:.4f} → {losses[-1]:.4f} voxels²")
-    print(f"gamma {float(layer.log_gamma.exp()):.2f} (true: {1 / 0.6:.2f})")
+    print(f"gamma {layer.log_gamma.exp().item():.2f} (true: {1 / 0.6:.2f})")
     return losses, layer
 
 
