@@ -30,8 +30,8 @@ DEFORMATION = (
     "folds. Smooth colours that stay near the middle tell a regular map.{sides}"
 )
 TRADEOFF = (
-    "Each run's accuracy against its forward time; whiskers are the standard deviation and the quartiles "
-    "over pairs. Fast and accurate is the upper left for Dice, the lower left for TRE."
+    "Each run's accuracy against its forward time; medians over pairs, whiskers to the "
+    "quartiles. Fast and accurate is the upper left for Dice, the lower left for TRE."
 )
 SIDES = " Slices in radiological convention: R and L are the patient's right and left."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
@@ -26,7 +25,7 @@ MARKER_POINTS = 8.0
 
 @dataclass(frozen=True)
 class Point:
-    """A run: its accuracy (mean and sd) and its forward time (median and quartiles) over its pairs."""
+    """A run: its accuracy and its forward time (medians and quartiles) over its pairs."""
 
     label: str
     accuracy: Spread
@@ -75,11 +74,11 @@ def run_points(study: Study, dataset: str, metric: str) -> list[Point]:
 
 def _levels(study: Study, dataset: str, metric: str) -> list[Level]:
     before = spread_of(study.before(dataset, metric))
-    levels = [Level("before", before.mean)] if before else []
+    levels = [Level("before", before.median)] if before else []
     for run in study.runs(dataset):
         spread = spread_of(study.values(dataset, run.label, metric)) if run.backend == TRUTH else None
         if spread:
-            levels.append(Level(f"{run.label} (ceiling)", spread.mean))
+            levels.append(Level(f"{run.label} (ceiling)", spread.median))
     return levels
 
 
@@ -90,7 +89,7 @@ def _draw(axes: Axes, points: Sequence[Point], levels: Sequence[Level], name: st
     for level in levels:
         _draw_level(axes, level, name)
     better = {"higher": "higher is better", "lower": "lower is better", "neither": ""}[metric.better]
-    axes.set_ylabel(f"{metric.title}: mean ± sd over pairs, {better}")
+    axes.set_ylabel(f"{metric.title}: median and quartiles, {better}")
     axes.set_xlabel("Forward time (s): median and quartiles, log scale")
     return labels
 
@@ -99,9 +98,9 @@ def _draw_point(axes: Axes, point: Point, index: int) -> Annotation:
     colour = PALETTE[index % len(PALETTE)]
     # Colours repeat with another marker.
     marker = MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
-    x, y = point.seconds.median, point.accuracy.mean
+    x, y = point.seconds.median, point.accuracy.median
     axes.errorbar(
-        x, y, xerr=[[x - point.seconds.lower_quartile], [point.seconds.upper_quartile - x]], yerr=_sd(point),
+        x, y, xerr=_whiskers(point.seconds), yerr=_whiskers(point.accuracy),
         fmt=marker, markersize=MARKER_POINTS, color=colour, elinewidth=1.1,
         ecolor=(colour, 0.55), markeredgecolor="white", markeredgewidth=0.8, zorder=3,
     )  # fmt: skip
@@ -121,8 +120,8 @@ def _frame(axes: Axes, points: Sequence[Point], name: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    bottom = min(point.accuracy.mean - _sd(point) for point in points)
-    top = max(point.accuracy.mean + _sd(point) for point in points)
+    bottom = min(point.accuracy.lower_quartile for point in points)
+    top = max(point.accuracy.upper_quartile for point in points)
     margin = max(0.12 * (top - bottom), 2 * 10.0 ** -METRICS[name].digits)
     axes.set_ylim(bottom - margin, top + margin)
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.7)
@@ -145,8 +144,8 @@ def _draw_level(axes: Axes, level: Level, name: str) -> None:
     )  # fmt: skip
 
 
-def _sd(point: Point) -> float:
-    return point.accuracy.sd if np.isfinite(point.accuracy.sd) else 0.0
+def _whiskers(spread: Spread) -> list[list[float]]:
+    return [[spread.median - spread.lower_quartile], [spread.upper_quartile - spread.median]]
 
 
 def _obstacles(axes: Axes, points: Sequence[Point]) -> list[Box]:
@@ -157,9 +156,9 @@ def _obstacles(axes: Axes, points: Sequence[Point]) -> list[Box]:
     boxes = [box_of(text) for text in axes.texts if text.get_fontstyle() == "italic"]
     for point in points:
         corners = [
-            (point.seconds.lower_quartile, point.accuracy.mean - _sd(point)),
-            (point.seconds.median, point.accuracy.mean),
-            (point.seconds.upper_quartile, point.accuracy.mean + _sd(point)),
+            (point.seconds.lower_quartile, point.accuracy.lower_quartile),
+            (point.seconds.median, point.accuracy.median),
+            (point.seconds.upper_quartile, point.accuracy.upper_quartile),
         ]
         (left, low), (x, y), (right, high) = axes.transData.transform(corners)
         boxes += [
