@@ -338,3 +338,10 @@ def test_pair_result_keeps_the_start_of_a_failed_job(make: Make) -> None:
     )
     ((result,),) = (list(runs.values()) for runs in pair_results([failed]).values())
     assert (result.before("dice"), result.before("tre_mm"), result.value("dice")) == (0.5, None, None)
+
+
+def test_another_metric_of_the_oracle_can_be_the_limit(make: Make) -> None:
+    gate = {**ORACLE, "metric": "rmse", "oracle_metric": "ncc", "rel": -0.5}
+    oracle = make("oracle", "p", rmse=9.0, ncc=0.8)
+    assert evaluate(gate, [make("ours", "p", rmse=0.4), oracle]).passed
+    assert not evaluate(gate, [make("ours", "p", rmse=0.41), oracle]).passed
