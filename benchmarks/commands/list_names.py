@@ -1,0 +1,22 @@
+"""``list``: what a config may name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from benchmarks import listing
+from benchmarks.commands.shared import console, usage_errors
+
+
+def list_names(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A backend or dataset whose parameters to show; all names without it."),
+    ] = None,
+) -> None:
+    """List backends, datasets and metrics, or the parameters of one."""
+    with usage_errors():
+        for table in listing.overview() if name is None else listing.parameters(name):
+            console.print(table)

@@ -1,0 +1,67 @@
+"""What commands share: arguments, exit codes, consoles, and how a usage error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from platformdirs import user_cache_path
+from rich.console import Console
+
+from benchmarks.config import Config
+from benchmarks.config_file import ConfigError, load_config
+from benchmarks.plan import Plan, make_plan
+from datasets.base import DatasetError
+from reports.publish import PublishError
+
+EXIT_GATE_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+console = Console()
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+ConfigArgument = Annotated[Path, typer.Argument(help="Config file, for example configs/embedded.yaml.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY.KEY=VALUE",
+        help="Override a key of the config; checked like the file. May be given several times.",
+    ),
+]
+ResultsOption = Annotated[
+    Path, typer.Option("--results-dir", help="Folder that holds one folder per benchmark.")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="REGBENCH_DATA_DIR",
+        help="Where datasets keep their files.  [default: the user's cache folder]",
+    ),
+]
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn an error in what the user asked for into one line and exit code 2."""
+    try:
+        yield
+    except (ConfigError, DatasetError, PublishError, LookupError, OSError) as error:
+        errors.print(f"error: {' '.join(str(error).split())}", markup=False)
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def plan_of(config: Path, overrides: list[str], data_dir: Path | None) -> Plan:
+    """Load a config and expand it into jobs."""
+    loaded: Config = load_config(config, overrides)
+    return make_plan(loaded, cache_root(data_dir), str(config))
+
+
+def cache_root(data_dir: Path | None) -> Path:
+    """Return the folder under which datasets keep their files."""
+    return (data_dir or user_cache_path("regbench", appauthor=False)).resolve()

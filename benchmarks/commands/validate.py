@@ -1,0 +1,16 @@
+"""``validate``: a config checked without running it."""
+
+from __future__ import annotations
+
+from benchmarks.commands.shared import ConfigArgument, DataOption, SetOption, console, plan_of, usage_errors
+
+
+def validate(config: ConfigArgument, overrides: SetOption = None, data_dir: DataOption = None) -> None:
+    """Check a config without running it, and say what it would run."""
+    with usage_errors():
+        plan = plan_of(config, overrides or [], data_dir)
+    pairs = {(job.identity.dataset, job.identity.pair_id) for job in plan.jobs}
+    labels = {job.identity.run for job in plan.jobs}
+    console.print(
+        f"{config}: valid: {len(labels)} runs on {len(pairs)} pairs, {len(plan.jobs)} jobs", soft_wrap=True
+    )
