@@ -89,20 +89,6 @@ def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     return mask
 
 
-def foreground(image: sitk.Image, path: Path) -> sitk.Image:
-    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
-
-    Raises
-    ------
-    ImageError
-        When it is zero everywhere.
-    """
-    mask = image != 0
-    if not sitk.GetArrayViewFromImage(mask).any():
-        raise ImageError(f"{path}: is zero everywhere")
-    return mask
-
-
 def _refuse_what_itk_passes_over(path: Path) -> None:
     """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
     if path.name.endswith(".gz"):
