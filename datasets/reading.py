@@ -23,7 +23,7 @@ class ImageError(DatasetError):
 
 
 def read_image(path: Path) -> sitk.Image:
-    """Read a scalar 2D or 3D image; a trailing dimension of one sample is dropped.
+    """Read a scalar 2D or 3D image; trailing dimensions of one sample are dropped.
 
     Raises
     ------
@@ -39,9 +39,8 @@ def read_image(path: Path) -> sitk.Image:
     except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ImageError(f"{path}: cannot be read as an image: {said}") from None
-    while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
-        size = [*image.GetSize()[:-1], 0]
-        image = sitk.Extract(image, size, [0] * image.GetDimension())
+    while image.GetDimension() > 2 and image.GetSize()[-1] == 1:
+        image = _without_last_dimension(image)
     if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
         shape = "×".join(map(str, image.GetSize()))
         raise ImageError(
@@ -103,12 +102,31 @@ def foreground(image: sitk.Image, path: Path) -> sitk.Image:
     return mask
 
 
-def _refuse_what_itk_passes_over(path: Path) -> None:
-    """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
+def _without_last_dimension(image: sitk.Image) -> sitk.Image:
+    extract = sitk.ExtractImageFilter()
+    # A slice of a volume may lie across the axes that are kept: its directions then say nothing in the plane.
+    extract.SetDirectionCollapseToStrategy(extract.DIRECTIONCOLLAPSETOGUESS)
+    extract.SetSize([*image.GetSize()[:-1], 0])
+    return extract.Execute(image)
+
+
+def check_compressed(path: Path) -> None:
+    """Read a compressed file to its end, where its checksum stands; do nothing with another file.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error
+        When it is torn or damaged.
+    """
     if path.name.endswith(".gz"):
         with gzip.open(path) as file:
             while file.read(_CHUNK_BYTES):
                 pass
+
+
+def _refuse_what_itk_passes_over(path: Path) -> None:
+    """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
+    check_compressed(path)
     if path.name.endswith((".nii", ".nii.gz")):
         values = np.asanyarray(nib.load(path).dataobj)
         if not np.isfinite(values).all():
