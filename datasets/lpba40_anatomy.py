@@ -10,7 +10,6 @@ import numpy.typing as npt
 from datasets.analyze import AnalyzeArray
 from datasets.reading import ImageError
 
-
 _PAIRED = {
     21: "superior frontal gyrus",
     23: "middle frontal gyrus",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from datasets.analyze import AnalyzeArray, read_analyze
+from datasets.analyze import AnalyzeArray, image_of, read_analyze
 from datasets.base import DatasetError
 from datasets.lpba40_anatomy import direction_of
 from datasets.reading import ImageError
@@ -82,8 +82,7 @@ def _placed(
     array: AnalyzeArray, spacing_mm: tuple[float, float, float], direction: tuple[float, ...]
 ) -> sitk.Image:
     """Return an image whose centre is the origin of space: the files do not say where it is."""
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array.T))
-    image.SetSpacing(spacing_mm)
+    image = image_of(array, spacing_mm)
     image.SetDirection(direction)
     centre = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in array.shape])
     image.SetOrigin([-mm for mm in centre])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from pathlib import Path
 
@@ -11,11 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 from nibabel.spatialimages import HeaderDataError
 
+from datasets.analyze import image_of, is_analyze, read_analyze
 from datasets.base import DatasetError
+from datasets.compressed import check_compressed
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
-_CHUNK_BYTES = 2**20
 
 
 class ImageError(DatasetError):
@@ -24,6 +24,8 @@ class ImageError(DatasetError):
 
 def read_image(path: Path) -> sitk.Image:
     """Read a scalar 2D or 3D image; trailing dimensions of one sample are dropped.
+
+    Analyze files do not say where they lie: their axes are taken for ITK's.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def read_image(path: Path) -> sitk.Image:
     if not path.is_file():
         raise ImageError(f"{path}: no such file")
     try:
-        image = sitk.ReadImage(str(path))
+        image = image_of(*read_analyze(path)) if is_analyze(path) else sitk.ReadImage(str(path))
         _refuse_what_itk_passes_over(path)
     except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
@@ -88,20 +90,6 @@ def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     return mask
 
 
-def foreground(image: sitk.Image, path: Path) -> sitk.Image:
-    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
-
-    Raises
-    ------
-    ImageError
-        When it is zero everywhere.
-    """
-    mask = image != 0
-    if not sitk.GetArrayViewFromImage(mask).any():
-        raise ImageError(f"{path}: is zero everywhere")
-    return mask
-
-
 def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     extract = sitk.ExtractImageFilter()
     # A slice of a volume may lie across the axes that are kept: its directions then say nothing in the plane.
@@ -110,24 +98,10 @@ def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     return extract.Execute(image)
 
 
-def check_compressed(path: Path) -> None:
-    """Read a compressed file to its end, where its checksum stands; do nothing with another file.
-
-    Raises
-    ------
-    OSError, EOFError, zlib.error
-        When it is torn or damaged.
-    """
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
-
-
 def _refuse_what_itk_passes_over(path: Path) -> None:
     """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
     check_compressed(path)
-    if path.name.endswith((".nii", ".nii.gz")):
+    if path.name.endswith((".nii", ".nii.gz", ".img")) and not is_analyze(path):
         values = np.asanyarray(nib.load(path).dataobj)
         if not np.isfinite(values).all():
             raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
