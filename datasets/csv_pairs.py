@@ -15,9 +15,11 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from datasets.base import Dataset
 from datasets.cache import DerivedFolder, sha256
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.prealignment import prealign
 from datasets.reading import ImageError, foreground, read_image, read_labels, read_mask
@@ -114,7 +116,8 @@ class CsvPairs(Dataset[CsvParams]):
         steps += ["axial slices"] if params.axial_slices else []
         return f"Pairs listed in {params.path.name}: {', '.join(steps) or 'as they are'}."
 
-    def fetch(self) -> None:
+    @override
+    def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there.
 
         Raises
