@@ -14,8 +14,10 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from datasets.cache import sha256
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
@@ -91,7 +93,8 @@ class CsvPairs(PreparedDataset[CsvParams]):
         """Where the pairs come from and how they were prepared."""
         return f"Pairs listed in {self.params.path.name}: {self.params.preparation.description}."
 
-    def fetch(self) -> None:
+    @override
+    def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there.
 
         Raises

@@ -12,10 +12,12 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
+from typing_extensions import override
 
 from datasets import icbm152, stored, synthesis
 from datasets.base import Dataset
 from datasets.cache import DerivedFolder, sha256
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.recipes import RECIPES_2D, RECIPES_3D, Recipe
 
@@ -84,7 +86,8 @@ class TemplateDataset(Dataset[ParamsT]):
             "recovered; they are no evidence about accuracy between different subjects."
         )
 
-    def fetch(self) -> None:
+    @override
+    def fetch(self, request: FetchRequest) -> None:
         """Make every pair loadable: generate them all unless the cache has them."""
         self._folder.ensure()
 

@@ -15,6 +15,7 @@ from benchmarks.config import Config
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.plan import Plan, make_plan
 from datasets.base import DatasetError
+from datasets.fetching import FetchRequest
 from reports.publish import PublishError
 
 EXIT_GATE_FAILED = 1
@@ -44,6 +45,12 @@ DataOption = Annotated[
         help="Where datasets keep their files.  [default: the user's cache folder]",
     ),
 ]
+LicenceOption = Annotated[
+    bool, typer.Option("--accept-licence", help="You have read the terms of the datasets and accept them.")
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="Do not touch the network; a file that is missing is an error.")
+]
 
 
 @contextmanager
@@ -56,10 +63,12 @@ def usage_errors() -> Iterator[None]:
         raise typer.Exit(EXIT_USAGE) from None
 
 
-def plan_of(config: Path, overrides: list[str], data_dir: Path | None) -> Plan:
-    """Load a config and expand it into jobs."""
+def plan_of(
+    config: Path, overrides: list[str], data_dir: Path | None, fetch: FetchRequest | None = None
+) -> Plan:
+    """Load a config, fetch its datasets if asked to, and expand it into jobs."""
     loaded: Config = load_config(config, overrides)
-    return make_plan(loaded, cache_root(data_dir), str(config))
+    return make_plan(loaded, cache_root(data_dir), str(config), fetch)
 
 
 def cache_root(data_dir: Path | None) -> Path:

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from datasets.base import DatasetError
 from datasets.csv_pairs import CsvPairs, CsvParams
+from datasets.fetching import FetchRequest
 from datasets.preparation import Preparation
 
 SHIFT_MM = (6.0, -4.0, 2.0)
@@ -147,7 +148,7 @@ def test_a_faulty_list_is_named_with_the_fault(open_pairs, folder, columns, row,
 def test_a_missing_file_is_found_before_anything_runs(open_pairs, folder):
     (folder / "b_labels.nii.gz").unlink()
     with pytest.raises(DatasetError, match=r"pair a_b: moving_labels: no such file: .*b_labels"):
-        open_pairs().fetch()
+        open_pairs().fetch(FetchRequest())
 
 
 def break_image(path, change):
