@@ -15,9 +15,8 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from typing_extensions import override
 
-from datasets.base import Dataset
+from datasets.base import Dataset, refuse_source
 from datasets.cache import DerivedFolder, sha256
 from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
@@ -116,7 +115,6 @@ class CsvPairs(Dataset[CsvParams]):
         steps += ["axial slices"] if params.axial_slices else []
         return f"Pairs listed in {params.path.name}: {', '.join(steps) or 'as they are'}."
 
-    @override
     def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there.
 
@@ -125,6 +123,7 @@ class CsvPairs(Dataset[CsvParams]):
         ImageError
             Naming the first file that is not.
         """
+        refuse_source(request, self.name)
         for listed in self._listed:
             for role, path in listed.files.items():
                 if not path.is_file():
