@@ -20,6 +20,18 @@ class FetchError(DatasetError):
     """Data that could not be fetched; what was complete before still is."""
 
 
+def refuse_source(request: FetchRequest, dataset: str) -> None:
+    """Refuse a copy that the user gives of a dataset that is not fetched.
+
+    Raises
+    ------
+    FetchError
+        When the request has a source.
+    """
+    if request.source is not None:
+        raise FetchError(f"{dataset}: is not fetched from anywhere: leave out --from {request.source}")
+
+
 class Dataset(ABC, Generic[ParamsT]):
     """A named, versioned source of image pairs.
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
-from typing_extensions import override
 
+from datasets.base import refuse_source
 from datasets.cache import sha256
 from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
@@ -93,7 +93,6 @@ class CsvPairs(PreparedDataset[CsvParams]):
         """Where the pairs come from and how they were prepared."""
         return f"Pairs listed in {self.params.path.name}: {self.params.preparation.description}."
 
-    @override
     def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there.
 
@@ -102,6 +101,7 @@ class CsvPairs(PreparedDataset[CsvParams]):
         ImageError
             Naming the first file that is not.
         """
+        refuse_source(request, self.name)
         for listed in self._listed:
             for role, path in listed.files.items():
                 if not path.is_file():

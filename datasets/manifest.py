@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from datasets.cache import sha256
+
 NAME = "manifest.json"
 
 
@@ -98,3 +100,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def now_utc() -> str:
     """Return the time as manifests hold it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def entry_of(path: Path, origin: str, digest: str) -> FileEntry:
+    """Return the entry of a file whose sha256 is known."""
+    return FileEntry(origin=origin, bytes=path.stat().st_size, sha256=digest, time_utc=now_utc())
+
+
+def entries_of(folder: Path, name: str, origin: str) -> dict[str, FileEntry]:
+    """Return the entries of all files in a folder that the manifest will know as ``name``."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        f"{name}/{path.relative_to(folder).as_posix()}": entry_of(path, origin, sha256(path))
+        for path in files
+    }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -17,11 +16,14 @@ from pydantic import JsonValue
 from datasets.archives import unpack
 from datasets.base import FetchError
 from datasets.cache import sha256
-from datasets.fetching import FetchRequest, Licence, Progress
+from datasets.contents import Contents, copy_file, copy_folder
+from datasets.fetching import FetchRequest, Licence
 from datasets.manifest import (
     AcceptedLicence,
     FileEntry,
     Manifest,
+    entries_of,
+    entry_of,
     now_utc,
     read_manifest,
     write_manifest,
@@ -29,27 +31,7 @@ from datasets.manifest import (
 from datasets.paths import inside
 from datasets.transfer import RemoteFile, disk_errors, download
 
-_CHUNK_BYTES = 1 << 22
 _MAKING = ".making-"
-
-
-@dataclass(frozen=True)
-class Contents:
-    """A folder that is filled as a whole, from an archive or from a folder that the user has.
-
-    Attributes
-    ----------
-    folder : str
-        Its name below the raw folder.
-    wanted : callable
-        Tells from a path relative to a user's folder, parts separated by ``/``, whether to copy the file.
-    check : callable
-        Given the filled folder before it is taken over; raises a ``DatasetError`` when it is not what it should be.
-    """
-
-    folder: str
-    wanted: Callable[[str], bool]
-    check: Callable[[Path], None]
 
 
 class RawFolder:
@@ -88,10 +70,7 @@ class RawFolder:
 
     def has_folder(self, folder: str) -> bool:
         """Return whether a folder that was filled as a whole is there with all files in their full size."""
-        manifest = self.manifest
-        return folder in manifest.folders and all(
-            self._sized(name, entry) for name, entry in manifest.below(folder).items()
-        )
+        return self._folder_sound(folder, FetchRequest())
 
     def digest(self, folder: str) -> str:
         """Return a hash of the names and contents of a folder's files, from the manifest."""
@@ -112,21 +91,18 @@ class RawFolder:
             When a file is missing and cannot be had: no network, no consent to the licence, a full disk, or another
             content than wanted.
         """
-        names = [remote.name for remote in files]
-        if request.check_hashes or not self.has_files(names):
+        if self._unsound(files, request):
             with self._writing():
-                missing = [remote for remote in files if not self._sound(remote.name, request)]
-                if missing:
+                for remote in self._unsound(files, request):
                     self._permit(request)
-                    self._refuse_offline(missing[0].url, request)
-                for remote in missing:
+                    self._refuse_offline(remote.url, request)
                     target = self._target(remote.name)
                     found = download(self._as_recorded(remote), target, request.progress)
-                    self._record({remote.name: _entry(target, remote.url, found)})
-        return tuple(self.path / name for name in names)
+                    self._record({remote.name: entry_of(target, remote.url, found)})
+        return tuple(self.path / remote.name for remote in files)
 
     def adopt(self, source: Path, name: str, request: FetchRequest) -> Path:
-        """Copy a file that the user has into the folder, unless the same is there.
+        """Copy a file that the user has into the folder, in the place of what is there.
 
         Raises
         ------
@@ -136,11 +112,14 @@ class RawFolder:
         with self._writing():
             self._permit(request)
             target = self._target(name)
-            part = target.with_name(f"{target.name}.part")
-            with disk_errors(part):
-                found = _copy(source, part, request.progress)
-                part.replace(target)
-            self._record({name: _entry(target, str(source), found)})
+            with (
+                disk_errors(target),
+                tempfile.TemporaryDirectory(dir=self.path, prefix=_MAKING) as scratch,
+            ):
+                fresh = Path(scratch, "fresh")
+                found = copy_file(source, fresh, request.progress)
+                fresh.replace(target)
+            self._record({name: entry_of(target, str(source), found)})
         return target
 
     def adopt_folder(self, source: Path, contents: Contents, request: FetchRequest) -> Path:
@@ -153,18 +132,7 @@ class RawFolder:
         """
 
         def fill(fresh: Path) -> None:
-            found = sorted(
-                path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()
-            )
-            if not (chosen := [name for name in found if contents.wanted(name)]):
-                raise FetchError(
-                    f"{source}: holds none of the files of {self._dataset}, but "
-                    f"{', '.join(found[:5]) or 'no file at all'}: give its top folder or its archive with --from"
-                )
-            for name in chosen:
-                target = inside(fresh, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _copy(source / name, target, request.progress)
+            copy_folder(source, fresh, contents.wanted, request.progress)
 
         return self._fill(contents, str(source), fill, request)
 
@@ -206,7 +174,7 @@ class RawFolder:
         """Take over a folder on the same disk, filled and verified by another tool, by a rename."""
         target = self.path / folder
         with self._writing(), disk_errors(source):
-            entries = _entries(source, folder, origin)
+            entries = entries_of(source, folder, origin)
             if target.exists():
                 with tempfile.TemporaryDirectory(dir=self.path, prefix=_MAKING) as scratch:
                     target.rename(Path(scratch, "stale"))
@@ -237,8 +205,8 @@ class RawFolder:
                 fresh = Path(scratch, "fresh")
                 fresh.mkdir()
                 fill(fresh)
-                contents.check(fresh)
-                entries = _entries(fresh, contents.folder, origin)
+                contents.verify(fresh, origin)
+                entries = entries_of(fresh, contents.folder, origin)
                 if target.exists():
                     target.rename(Path(scratch, "stale"))
                 fresh.rename(target)
@@ -292,18 +260,21 @@ class RawFolder:
         path = self.path / name
         return path.is_file() and path.stat().st_size == entry.bytes
 
-    def _sound(self, name: str, request: FetchRequest) -> bool:
-        entry = self.manifest.files.get(name)
+    def _sound(self, name: str, entry: FileEntry | None, request: FetchRequest) -> bool:
         return (
             entry is not None
             and self._sized(name, entry)
             and (not request.check_hashes or sha256(self.path / name) == entry.sha256)
         )
 
+    def _unsound(self, files: Sequence[RemoteFile], request: FetchRequest) -> list[RemoteFile]:
+        known = self.manifest.files
+        return [remote for remote in files if not self._sound(remote.name, known.get(remote.name), request)]
+
     def _folder_sound(self, folder: str, request: FetchRequest) -> bool:
-        return self.has_folder(folder) and (
-            not request.check_hashes
-            or all(self._sound(name, request) for name in self.manifest.below(folder))
+        manifest = self.manifest
+        return folder in manifest.folders and all(
+            self._sound(name, entry, request) for name, entry in manifest.below(folder).items()
         )
 
     def _record(self, entries: Mapping[str, FileEntry], folder: str | None = None, origin: str = "") -> None:
@@ -314,31 +285,3 @@ class RawFolder:
         changes = {"files": {**kept, **entries}, "folders": folders}
         with disk_errors(self.path):
             write_manifest(self.path, manifest.model_copy(update=changes))
-
-
-def _entries(folder: Path, name: str, origin: str) -> dict[str, FileEntry]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        f"{name}/{path.relative_to(folder).as_posix()}": _entry(path, origin, sha256(path)) for path in files
-    }
-
-
-def _entry(path: Path, origin: str, found: str) -> FileEntry:
-    return FileEntry(origin=origin, bytes=path.stat().st_size, sha256=found, time_utc=now_utc())
-
-
-def _copy(source: Path, target: Path, progress: Progress) -> str:
-    """Copy a file and return its sha256."""
-    digest = hashlib.sha256()
-    with (
-        source.open("rb") as file,
-        target.open("wb") as copy,
-        progress.transfer(source.name, 0, source.stat().st_size) as advance,
-    ):
-        while chunk := file.read(_CHUNK_BYTES):
-            copy.write(chunk)
-            digest.update(chunk)
-            advance(len(chunk))
-        copy.flush()
-        os.fsync(copy.fileno())
-    return digest.hexdigest()

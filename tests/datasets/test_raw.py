@@ -9,8 +9,9 @@ import zipfile
 import pytest
 
 from datasets.base import DatasetError, FetchError
+from datasets.contents import Contents
 from datasets.fetching import FetchRequest, Licence
-from datasets.raw import Contents, RawFolder
+from datasets.raw import RawFolder
 from datasets.transfer import RemoteFile
 
 TERMS = Licence("Terms of the toy set", "https://example.org/terms")
