@@ -20,6 +20,8 @@ _VOXEL_SUFFIXES = (".img.gz", ".img")
 _NIFTI_MAGIC = (b"ni1\0", b"n+1\0")
 _NIFTI_MAGIC_END = 348
 
+_FEWEST_SAMPLES = 4
+
 AnalyzeArray = npt.NDArray[np.integer | np.floating]
 
 
@@ -56,8 +58,11 @@ def read_analyze(path: Path) -> tuple[AnalyzeArray, tuple[float, float, float]]:
         raise DatasetError(f"{voxels}: cannot be read as an Analyze image: {error}") from None
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    if array.ndim != 3:
-        raise DatasetError(f"{header}: is {'×'.join(map(str, array.shape))}: one 3D image is wanted")
+    if array.ndim != 3 or min(array.shape) < _FEWEST_SAMPLES:
+        raise DatasetError(
+            f"{header}: is {'×'.join(map(str, array.shape))}: one 3D image of at least {_FEWEST_SAMPLES} samples "
+            "along every axis is wanted"
+        )
     if not all(np.isfinite(mm) and mm > 0 for mm in spacing_mm):
         raise DatasetError(f"{header}: its voxel size is {spacing_mm} mm: mend the header")
     if not np.isfinite(array).all():
