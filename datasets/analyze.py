@@ -85,6 +85,19 @@ def is_analyze(path: Path) -> bool:
         return file.read(_NIFTI_MAGIC_END)[-4:] not in _NIFTI_MAGIC
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of which an image consists: header and voxels where they are apart, else the one.
+
+    Raises
+    ------
+    DatasetError
+        When one of the two is missing.
+    """
+    if path.name.endswith((".hdr", *_VOXEL_SUFFIXES)):
+        return _header_of(path), _voxels_of(path)
+    return (path,)
+
+
 def image_of(voxels: AnalyzeArray, spacing_mm: tuple[float, float, float]) -> sitk.Image:
     """Return what :func:`read_analyze` read as an image whose axes are ITK's: to the left, to the back, up."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))

@@ -46,7 +46,7 @@ def dimension_of(path: Path) -> int:
     if not is_file(path):
         raise ImageError(f"{path}: no such file")
     if is_analyze(path):
-        return image_of(*read_analyze(path)).GetDimension()
+        return read_analyze(path)[0].ndim
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -129,26 +129,26 @@ def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     return mask
 
 
+def foreground(image: sitk.Image, path: Path) -> sitk.Image:
+    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
+
+    Raises
+    ------
+    ImageError
+        When it is zero everywhere.
+    """
+    mask = image != 0
+    if not sitk.GetArrayViewFromImage(mask).any():
+        raise ImageError(f"{path}: is zero everywhere")
+    return mask
+
+
 def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     extract = sitk.ExtractImageFilter()
     # A slice of a volume may lie across the axes that are kept: its directions then say nothing in the plane.
     extract.SetDirectionCollapseToStrategy(extract.DIRECTIONCOLLAPSETOGUESS)
     extract.SetSize([*image.GetSize()[:-1], 0])
     return extract.Execute(image)
-
-
-def check_compressed(path: Path) -> None:
-    """Read a compressed file to its end, where its checksum stands; do nothing with another file.
-
-    Raises
-    ------
-    OSError, EOFError, zlib.error
-        When it is torn or damaged.
-    """
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
 
 
 def _refuse_nifti_geometry(path: Path) -> None:

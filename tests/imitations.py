@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import zipfile
 from pathlib import Path
@@ -46,6 +47,7 @@ HALF_AXES = (14.0, 18.0, 14.0)
 SHAPE = (36, 44, 36)
 
 
+@functools.cache
 def lpba40_subject(number: int) -> tuple[np.ndarray, np.ndarray]:
     """Image and labels of a subject, voxels running to the left, to the back and up."""
     rng = np.random.default_rng(number)

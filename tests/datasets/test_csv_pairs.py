@@ -228,7 +228,7 @@ def test_a_faulty_header_is_found_before_anything_runs(open_pairs, folder, role)
     struct.pack_into("<f", header, 80, 0.0)  # the first voxel size, which ITK would read as 1 mm
     path.write_bytes(gzip.compress(bytes(header)))
     with pytest.raises(DatasetError) as caught:
-        open_pairs().fetch()
+        open_pairs().fetch(FetchRequest())
     assert f"{path}: its header says voxels of 0×2×2 mm: mend it" in str(caught.value)
 
 
