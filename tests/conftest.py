@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+pytest_plugins = ["tests.imitations"]
+
 CHUNK_BYTES = 1 << 16
 
 
