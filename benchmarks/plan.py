@@ -106,7 +106,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         chosen = config.all_datasets[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
-        dataset_params = _dump(dataset.params)
+        dataset_version, dataset_params = dataset.version, _dump(dataset.params)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
@@ -120,7 +120,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=dataset.version,
+                        dataset_version=dataset_version,
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,

@@ -32,6 +32,7 @@ from datasets.paths import inside
 from datasets.transfer import RemoteFile, disk_errors, download
 
 _MAKING = ".making-"
+_SIZES_ALONE = FetchRequest()
 
 
 class RawFolder:
@@ -57,6 +58,7 @@ class RawFolder:
         self.path = inside(inside(cache_root / "raw", dataset), version)
         self._dataset = dataset
         self._licence = licence
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
 
     @property
     def manifest(self) -> Manifest:
@@ -68,9 +70,12 @@ class RawFolder:
         files = self.manifest.files
         return all(name in files and self._sized(name, files[name]) for name in names)
 
-    def has_folder(self, folder: str) -> bool:
-        """Return whether a folder that was filled as a whole is there with all files in their full size."""
-        return self._folder_sound(folder, FetchRequest())
+    def has_folder(self, folder: str, request: FetchRequest = _SIZES_ALONE) -> bool:
+        """Return whether a folder that was filled as a whole is there, its files sound as far as is asked for."""
+        manifest = self.manifest
+        return folder in manifest.folders and all(
+            self._sound(name, entry, request) for name, entry in manifest.below(folder).items()
+        )
 
     def digest(self, folder: str) -> str:
         """Return a hash of the names and contents of a folder's files, from the manifest."""
@@ -92,7 +97,7 @@ class RawFolder:
             content than wanted.
         """
         if self._unsound(files, request):
-            with self._writing():
+            with self.writing():
                 for remote in self._unsound(files, request):
                     self._permit(request)
                     self._refuse_offline(remote.url, request)
@@ -109,7 +114,7 @@ class RawFolder:
         FetchError
             When the file cannot be read, the disk is full, or the licence was not accepted.
         """
-        with self._writing():
+        with self.writing():
             self._permit(request)
             target = self._target(name)
             with (
@@ -159,7 +164,7 @@ class RawFolder:
         FetchError
             As the methods for each of these ways.
         """
-        if self._folder_sound(contents.folder, request):
+        if self.has_folder(contents.folder, request):
             return self.path / contents.folder
         source = request.source
         if source is not None and source.is_dir():
@@ -173,7 +178,7 @@ class RawFolder:
     def move_in(self, source: Path, folder: str, origin: str) -> Path:
         """Take over a folder on the same disk, filled and verified by another tool, by a rename."""
         target = self.path / folder
-        with self._writing(), disk_errors(source):
+        with self.writing(), disk_errors(source):
             entries = entries_of(source, folder, origin)
             if target.exists():
                 with tempfile.TemporaryDirectory(dir=self.path, prefix=_MAKING) as scratch:
@@ -184,7 +189,7 @@ class RawFolder:
 
     def note(self, key: str, value: JsonValue) -> None:
         """Write something down in the manifest."""
-        with self._writing():
+        with self.writing():
             manifest = self.manifest
             write_manifest(self.path, manifest.model_copy(update={"notes": {**manifest.notes, key: value}}))
 
@@ -192,10 +197,10 @@ class RawFolder:
         self, contents: Contents, origin: str, fill: Callable[[Path], None], request: FetchRequest
     ) -> Path:
         target = self.path / contents.folder
-        if self._folder_sound(contents.folder, request):
+        if self.has_folder(contents.folder, request):
             return target
-        with self._writing():
-            if self._folder_sound(contents.folder, request):
+        with self.writing():
+            if self.has_folder(contents.folder, request):
                 return target
             self._permit(request)
             with (
@@ -214,13 +219,18 @@ class RawFolder:
         return target
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder, which is made; may be entered again inside."""
         with disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_name(f"{self.path.name}.lock")):
-            for abandoned in self.path.glob(f"{_MAKING}*"):
-                shutil.rmtree(abandoned, ignore_errors=True)
+            self._lock.acquire()
+        try:
+            if self._lock.lock_counter == 1:
+                for abandoned in self.path.glob(f"{_MAKING}*"):
+                    shutil.rmtree(abandoned, ignore_errors=True)
             yield
+        finally:
+            self._lock.release()
 
     def _permit(self, request: FetchRequest) -> None:
         """Refuse unless the licence is accepted; write the consent down."""
@@ -270,12 +280,6 @@ class RawFolder:
     def _unsound(self, files: Sequence[RemoteFile], request: FetchRequest) -> list[RemoteFile]:
         known = self.manifest.files
         return [remote for remote in files if not self._sound(remote.name, known.get(remote.name), request)]
-
-    def _folder_sound(self, folder: str, request: FetchRequest) -> bool:
-        manifest = self.manifest
-        return folder in manifest.folders and all(
-            self._sound(name, entry, request) for name, entry in manifest.below(folder).items()
-        )
 
     def _record(self, entries: Mapping[str, FileEntry], folder: str | None = None, origin: str = "") -> None:
         manifest = self.manifest

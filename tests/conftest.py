@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-pytest_plugins = ["tests.imitations"]
+pytest_plugins = ["tests.imitations", "tests.openneuro_server"]
 
 CHUNK_BYTES = 1 << 16
 

@@ -19,6 +19,7 @@ from datasets.fetching import FetchRequest
 from reports.publish import PublishError
 
 EXIT_GATE_FAILED = 1
+EXIT_DAMAGED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -33,6 +34,9 @@ SetOption = Annotated[
         metavar="KEY.KEY=VALUE",
         help="Override a key of the config; checked like the file. May be given several times.",
     ),
+]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A dataset, as `list` shows it, or package.module:Class.")
 ]
 ResultsOption = Annotated[
     Path, typer.Option("--results-dir", help="Folder that holds one folder per benchmark.")
