@@ -13,8 +13,10 @@ import SimpleITK as sitk
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from datasets.base import refuse_source
 from datasets.cache import sha256
 from datasets.csv_list import ROLES, Listed, read_label_names, read_list
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
@@ -65,7 +67,7 @@ class CsvPairs(PreparedDataset[CsvParams]):
         """Where the pairs come from and how they were prepared."""
         return f"Pairs listed in {self.params.path.name}: {self.params.preparation.description}."
 
-    def fetch(self) -> None:
+    def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there, and the headers of the images.
 
         Raises
@@ -73,6 +75,7 @@ class CsvPairs(PreparedDataset[CsvParams]):
         DatasetError
             Naming the first file that cannot be used.
         """
+        refuse_source(request, self.name)
         for listed in self._listed:
             for role, path in listed.files.items():
                 if not is_file(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,14 +12,15 @@ import SimpleITK as sitk
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
+from datasets.analyze import image_of, is_analyze, read_analyze
 from datasets.base import DatasetError
+from datasets.compressed import check_compressed
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
 # How far the voxel size of the matrix may be from the one beside it.
 _SFORM_TOLERANCE = 0.01
 _NIFTI = (".nii", ".nii.gz")
-_CHUNK_BYTES = 2**20
 
 
 class ImageError(DatasetError):
@@ -45,6 +45,8 @@ def dimension_of(path: Path) -> int:
     """
     if not is_file(path):
         raise ImageError(f"{path}: no such file")
+    if is_analyze(path):
+        return read_analyze(path)[0].ndim
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -70,12 +72,16 @@ def dimension_of(path: Path) -> int:
 def read_image(path: Path) -> sitk.Image:
     """Read a scalar 2D or 3D image; trailing dimensions of one sample are dropped.
 
+    Analyze files do not say where they lie: their axes are taken for ITK's.
+
     Raises
     ------
     ImageError
         When the file is missing or unreadable, has another shape, a voxel size that is no size, or values
         that are not finite.
     """
+    if is_file(path) and is_analyze(path):
+        return image_of(*read_analyze(path))
     dimension = dimension_of(path)
     try:
         image = sitk.ReadImage(str(path))
@@ -145,20 +151,6 @@ def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     return extract.Execute(image)
 
 
-def check_compressed(path: Path) -> None:
-    """Read a compressed file to its end, where its checksum stands; do nothing with another file.
-
-    Raises
-    ------
-    OSError, EOFError, zlib.error
-        When it is torn or damaged.
-    """
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
-
-
 def _refuse_nifti_geometry(path: Path) -> None:
     """Refuse voxel sizes of a NIfTI header that ITK would guess or take as mirrored, or that contradict each other."""
     if not path.name.endswith(_NIFTI):
@@ -197,7 +189,7 @@ def _said(error: Exception) -> str:
 def _refuse_what_itk_passes_over(path: Path) -> None:
     """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
     check_compressed(path)
-    if path.name.endswith(_NIFTI):
+    if path.name.endswith((*_NIFTI, ".img")):
         values = np.asanyarray(nib.load(path).dataobj)
         if not np.isfinite(values).all():
             raise ImageError(f"{path}: holds NaN or infinite values: replace them first")

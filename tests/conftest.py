@@ -1,134 +1,152 @@
-"""Small imitations of published data sets, in their true structure."""
+"""A real HTTP server on localhost, with the faults that lines and servers have."""
 
 from __future__ import annotations
 
-import gzip
-import zipfile
-from pathlib import Path
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
-from nibabel.analyze import AnalyzeHeader
-from scipy import ndimage
 
-# Where structures lie, as shares of the half axes of a brain: away from the midline, forward, upward.
-LPBA40_PLACES = {
-    21: (0.25, 0.60, 0.70),
-    23: (0.50, 0.60, 0.45),
-    25: (0.65, 0.50, 0.10),
-    27: (0.45, 0.20, 0.75),
-    29: (0.40, 0.75, -0.15),
-    31: (0.60, 0.50, -0.18),
-    33: (0.15, 0.65, -0.25),
-    41: (0.50, -0.10, 0.70),
-    43: (0.30, -0.40, 0.75),
-    45: (0.70, -0.20, 0.35),
-    47: (0.60, -0.50, 0.40),
-    49: (0.15, -0.50, 0.50),
-    61: (0.25, -0.75, 0.35),
-    63: (0.50, -0.75, 0.10),
-    65: (0.45, -0.75, -0.22),
-    67: (0.15, -0.80, 0.05),
-    81: (0.75, 0.15, -0.05),
-    83: (0.75, -0.15, -0.22),
-    85: (0.60, 0.05, -0.50),
-    87: (0.30, 0.10, -0.45),
-    89: (0.20, -0.55, -0.20),
-    91: (0.45, -0.35, -0.45),
-    101: (0.50, 0.25, 0.10),
-    121: (0.15, 0.20, 0.40),
-    161: (0.18, 0.30, 0.10),
-    163: (0.35, 0.05, 0.05),
-    165: (0.40, -0.20, -0.18),
-}
-LPBA40_UNPAIRED = {181: (0.0, -0.60, -0.60), 182: (0.0, -0.15, -0.70)}
-HALF_AXES = (14.0, 18.0, 14.0)
-SHAPE = (36, 44, 36)
+pytest_plugins = ["tests.imitations", "tests.openneuro_server"]
+
+CHUNK_BYTES = 1 << 16
 
 
-def lpba40_subject(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Image and labels of a subject, voxels running to the left, to the back and up."""
-    rng = np.random.default_rng(number)
-    away = rng.uniform(-1.5, 1.5, 3)
-    grid = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in SHAPE), indexing="ij"))
-    middle = (np.array(SHAPE) - 1) / 2 + away
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
 
-    def within(lateral: float, forward: float, upward: float, radius: float) -> np.ndarray:
-        centre = middle + np.array([lateral, -forward, upward]) * HALF_AXES
-        offsets = (grid - centre[:, None, None, None]) / np.array(HALF_AXES)[:, None, None, None]
-        return (offsets**2).sum(axis=0) < radius**2
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
 
-    brain = within(0, 0, 0, 1.0)
-    labels = np.zeros(SHAPE, np.int16)
-    for label, (lateral, forward, upward) in LPBA40_PLACES.items():
-        labels[within(lateral, forward, upward, 0.16)] = label
-        labels[within(-lateral, forward, upward, 0.16)] = label + 1
-    for label, place in LPBA40_UNPAIRED.items():
-        labels[within(*place, 0.2)] = label
-    tissue = brain * (100.0 + 30 * np.sin(labels)) + (labels > 0) * 40.0
-    image = ndimage.gaussian_filter(tissue, 0.8) + rng.normal(0, 2, SHAPE)
-    return np.where(brain, image.clip(1), 0).astype(np.int16), np.where(brain, labels, 0)
+    @property
+    def byte_range(self) -> str | None:
+        return self.headers.get("Range")
 
 
-@pytest.fixture(scope="session")
-def write_analyze():
-    """Write an Analyze image, header beside voxels, and return the header's path."""
+@dataclass
+class FileServer:
+    """Serves ``files`` with an MD5 ETag (as S3 does), HEAD and byte ranges; answers POST through ``answers``.
 
-    def write(
-        stem: Path,
-        voxels: np.ndarray,
-        spacing_mm: tuple[float, ...],
-        endian: str = "<",
-        suffix: str = ".img.gz",
-    ) -> Path:
-        header = AnalyzeHeader(endianness=endian)
-        header.set_data_dtype(voxels.dtype)
-        header.set_data_shape(voxels.shape)
-        header.structarr["pixdim"][1 : 1 + len(spacing_mm)] = spacing_mm
-        path = stem.with_name(f"{stem.name}.hdr")
-        path.write_bytes(header.binaryblock)
-        content = voxels.astype(voxels.dtype.newbyteorder(endian)).tobytes(order="F")
-        stem.with_name(stem.name + suffix).write_bytes(
-            gzip.compress(content, 1) if suffix.endswith(".gz") else content
-        )
-        return path
+    ``cuts[path]`` holds, for each of the next GETs of a path, after how many bytes the line breaks; ``stops`` likewise
+    where the server falls silent until ``go_on`` is set; ``statuses`` holds statuses to answer the next GETs with,
+    200 meaning the file.
+    """
 
-    return write
+    files: dict[str, bytes] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    cuts: dict[str, list[int]] = field(default_factory=dict)
+    stops: dict[str, list[int]] = field(default_factory=dict)
+    statuses: dict[str, list[int]] = field(default_factory=dict)
+    ranges: bool = True
+    etags: bool = True
+    asked: list[Asked] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    address: str = ""
 
+    def url(self, path: str) -> str:
+        return self.address + path
 
-@pytest.fixture(scope="session")
-def write_lpba40(write_analyze):
-    """Write LPBA40 below a folder: both byte orders, labels of two types, axes flipped as asked."""
-
-    def write(folder: Path, numbers=range(1, 41), flipped: tuple[int, ...] = ()) -> Path:
-        tree = folder / "LPBA40" / "delineation_space"
-        tree.mkdir(parents=True)
-        (folder / "LPBA40" / "LICENSE.txt").write_text("An imitation.\n")
-        (tree / "lpba40.label.xml").write_text('<labelset><label id="21" fullname="x"/></labelset>\n')
-        for number in numbers:
-            name = f"S{number:02d}"
-            (tree / name).mkdir()
-            image, labels = (np.flip(array, flipped)[..., np.newaxis] for array in lpba40_subject(number))
-            endian = "<>"[number % 2]
-            labels = labels.astype(np.uint8 if number % 3 else np.int16)
-            stem = tree / name / f"{name}.delineation"
-            for kind, array in (("skullstripped", image), ("structure.label", labels)):
-                write_analyze(stem.with_name(f"{stem.name}.{kind}"), array, (1.0, 1.0, 1.0, 1.0), endian)
-        return folder / "LPBA40"
-
-    return write
+    def gets(self, path: str) -> list[Asked]:
+        return [one for one in self.asked if one.method == "GET" and one.path == path]
 
 
-@pytest.fixture(scope="session")
-def lpba40_archive(write_lpba40, tmp_path_factory):
-    """The archive of all 40 subjects: a zip in a zip."""
-    folder = tmp_path_factory.mktemp("lpba40")
-    tree = write_lpba40(folder)
-    inner = folder / "LPBA40subjects.delineation_space.zip"
-    with zipfile.ZipFile(inner, "w") as archive:
-        for path in sorted(tree.rglob("*")):
-            archive.write(path, path.relative_to(folder))
-    outer = folder / "LPBA40_Subjects_Delineation_Space_MRI_and_label_files.zip"
-    with zipfile.ZipFile(outer, "w") as archive:
-        archive.write(inner, inner.name)
-    return outer
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    files: FileServer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self._serve()
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._note(body)
+        answer = self.files.answers[self.path](body)
+        self._start(HTTPStatus.OK, len(answer), {"Content-Type": "application/json"})
+        self.wfile.write(answer)
+
+    def _note(self, body: bytes = b"") -> None:
+        self.files.asked.append(Asked(self.command, self.path, dict(self.headers.items()), body))
+
+    def _start(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(length), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _serve(self) -> None:
+        self._note()
+        files = self.files
+        statuses = files.statuses.get(self.path)
+        if self.command == "GET" and statuses and (status := statuses.pop(0)) != HTTPStatus.OK:
+            self._start(status, 0, {})
+            return
+        if self.path not in files.files:
+            self._start(HTTPStatus.NOT_FOUND, 0, {})
+            return
+        content = files.files[self.path]
+        headers = {"Content-Type": files.types.get(self.path, "application/octet-stream")}
+        etag = f'"{hashlib.md5(content).hexdigest()}"'
+        if files.etags:
+            headers["ETag"] = etag
+        start, status = self._range_start(etag), HTTPStatus.OK
+        if start is not None and start >= len(content):
+            self._start(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0, {})
+            return
+        if start is not None:
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            content = content[start:]
+        self._start(status, len(content), headers)
+        if self.command == "GET":
+            self._send(content)
+
+    def _range_start(self, etag: str) -> int | None:
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if match is None or not self.files.ranges or self.headers.get("If-Range", etag) != etag:
+            return None
+        return int(match[1])
+
+    def _send(self, content: bytes) -> None:
+        cuts, stops = self.files.cuts.get(self.path), self.files.stops.get(self.path)
+        end = cuts.pop(0) if cuts else stops.pop(0) if stops else len(content)
+        try:
+            for offset in range(0, end, CHUNK_BYTES):
+                self.wfile.write(content[offset : min(end, offset + CHUNK_BYTES)])
+            self.wfile.flush()
+            if end < len(content):
+                if cuts is None:
+                    self.files.go_on.wait(60)
+                self.close_connection = True
+        except OSError:
+            self.close_connection = True
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """An HTTP server on a port of its own."""
+    files = FileServer()
+    handler = type("BoundHandler", (Handler,), {"files": files})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        http.daemon_threads = True
+        files.address = f"http://127.0.0.1:{http.server_port}"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield files
+        files.go_on.set()
+        http.shutdown()
+        thread.join()

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from datasets.base import DatasetError
 from datasets.csv_pairs import CsvPairs, CsvParams
+from datasets.fetching import FetchRequest
 from datasets.preparation import Preparation
 
 SHIFT_MM = (6.0, -4.0, 2.0)
@@ -190,7 +191,7 @@ def test_named_labels_alone_are_scored_and_the_version_follows_them(open_pairs, 
 def test_a_missing_file_is_found_before_anything_runs(open_pairs, folder):
     (folder / "b_labels.nii.gz").unlink()
     with pytest.raises(DatasetError, match=r"pair a_b: moving_labels: no such file: .*b_labels"):
-        open_pairs().fetch()
+        open_pairs().fetch(FetchRequest())
 
 
 def break_image(path, change):
@@ -227,7 +228,7 @@ def test_a_faulty_header_is_found_before_anything_runs(open_pairs, folder, role)
     struct.pack_into("<f", header, 80, 0.0)  # the first voxel size, which ITK would read as 1 mm
     path.write_bytes(gzip.compress(bytes(header)))
     with pytest.raises(DatasetError) as caught:
-        open_pairs().fetch()
+        open_pairs().fetch(FetchRequest())
     assert f"{path}: its header says voxels of 0×2×2 mm: mend it" in str(caught.value)
 
 
