@@ -27,6 +27,11 @@ class Section(Frozen):
         return data
 
 
+def _check_metric(name: str) -> None:
+    if name not in METRICS:
+        raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
+
+
 class DatasetConfig(Section):
     """A dataset and which of its pairs to use.
 
@@ -143,8 +148,8 @@ class MetricGate(GateBase):
     @field_validator("metric", "oracle_metric", check_fields=False)
     @classmethod
     def _known_metric(cls, name: str | None) -> str | None:
-        if name is not None and name not in METRICS:
-            raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
+        if name is not None:
+            _check_metric(name)
         return name
 
 
@@ -238,6 +243,28 @@ class FiguresConfig(Section):
     oracle: str | None = None
 
 
+class ReportConfig(Section):
+    """What the tables of scores show.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names from the catalogue, in the order of the columns; empty takes the usual ones. What is left out
+        stands in the table of further scores.
+    """
+
+    columns: tuple[str, ...] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            _check_metric(name)
+            if columns.count(name) > 1:
+                raise ValueError(f"{name!r} is given twice")
+        return columns
+
+
 class Config(Section):
     """A whole benchmark.
 
@@ -255,7 +282,7 @@ class Config(Section):
         One dataset, or several: exactly one of the two keys.
     runs : tuple of RunConfig
         At least one.
-    resources, timing, limits, figures
+    resources, timing, limits, figures, report
         See there.
     gates : tuple of gates
         Conditions with PASS or FAIL.
@@ -273,6 +300,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     gates: tuple[Gate, ...] = ()
     figures: FiguresConfig = FiguresConfig()
+    report: ReportConfig = ReportConfig()
 
     @property
     def all_datasets(self) -> tuple[DatasetConfig, ...]:

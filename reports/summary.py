@@ -54,13 +54,16 @@ def summary_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
         All records; of several with the same run, pair and repeat the last counts.
     """
     study = Study.of(config, records)
-    return [_score_table(study, dataset, LEADING, f"Scores: {dataset}") for dataset in study.datasets]
+    names = config.report.columns or LEADING
+    return [_score_table(study, dataset, names, f"Scores: {dataset}") for dataset in study.datasets]
 
 
 def further_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
     study = Study.of(config, records)
-    return [_score_table(study, dataset, FURTHER, f"Further scores: {dataset}") for dataset in study.datasets]
+    shown = config.report.columns or LEADING
+    names = [name for name in (*LEADING, *FURTHER) if name not in shown]
+    return [_score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
 
 
 def _score_table(study: Study, dataset: str, names: Sequence[str], title: str) -> Table:
