@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from benchmarks.config_file import ConfigError
-from benchmarks.plan import job_id, make_plan
+from benchmarks.plan import build_params, job_id, make_plan
+from benchmarks.plugins import dataset_class
 
 
 @pytest.fixture
@@ -121,3 +122,12 @@ def test_patterns_choose_pairs(toy_config, plan):
     dataset = {"name": "toy:ToyDataset", "params": {"count": 12}, "pairs": ["blobs-1*"]}
     jobs = plan(toy_config("Shift", dataset=dataset)).jobs
     assert {job.identity.pair_id for job in jobs} == {"blobs-1", "blobs-10", "blobs-11"}
+
+
+def test_a_misspelt_parameter_of_a_block_is_named_with_its_place():
+    given = {"path": "pairs.csv", "preparation": {"spacing": 1}}
+    with pytest.raises(ConfigError) as caught:
+        build_params(dataset_class("csv").Params, given, "x.yaml: dataset.params")
+    assert str(caught.value) == (
+        "x.yaml: dataset.params.preparation: unknown parameter 'spacing' (did you mean 'spacing_mm'?)"
+    )
