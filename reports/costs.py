@@ -18,7 +18,7 @@ MEMORY = ("peak_rss_mib", "peak_cuda_mib")
 
 
 def timing_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
-    """Return time and memory per dataset and device, reference rows left out.
+    """Return time and memory per dataset, device and thread count, reference rows left out.
 
     Parameters
     ----------
@@ -28,14 +28,10 @@ def timing_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
         All records; of several with the same run, pair and repeat the last counts.
     """
     whole = Study.of(config, records)
-    devices = sorted({record.identity.device for record in whole.records})
-    parts = [
-        Study(config, tuple(record for record in whole.records if record.identity.device == device))
-        for device in devices
-    ]
     return [
         _timing_table(part, dataset, device)
-        for device, part in zip(devices, parts, strict=True)
+        for device in sorted({record.identity.device for record in whole.records})
+        for part in whole.of_device(device).by_threads
         for dataset in part.datasets
         if part.competitors(dataset)
     ]

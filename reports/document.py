@@ -14,6 +14,7 @@ from reports.costs import timing_tables
 from reports.markdown import code_block, details, escape, render_table
 from reports.pair_scores import pair_tables
 from reports.pictures import Gallery, Pictures
+from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -71,7 +72,8 @@ def report_text(
         parts += _section(gates_table(gates))
     parts += _results(study, background, pictures)
     parts.append("## Time and memory")
-    parts += [part for table in timing_tables(config, study.records) for part in _subsection(table)]
+    costs = [*timing_tables(config, study.records), *scaling_tables(config, study.records)]
+    parts += [part for table in costs for part in _subsection(table)]
     parts += _failures(study)
     parts += _slices(pictures)
     parts += _what_was_run(study, background)

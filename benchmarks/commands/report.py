@@ -10,6 +10,7 @@ from benchmarks.gates import evaluate_gates
 from benchmarks.results_folder import ResultsFolder
 from reports.build import build_report
 from reports.costs import timing_tables
+from reports.scaling import scaling_tables
 from reports.summary import summary_tables
 from reports.terminal import terminal_table
 from reports.verdicts import failures_table, gates_table
@@ -40,6 +41,7 @@ def show_report(folder: ResultsFolder) -> bool:
     )
     gates = evaluate_gates(config, records)
     tables = [*summary_tables(config, records), *timing_tables(config, records)]
+    tables += scaling_tables(config, records)
     tables += [table for table in (failures_table(config, records), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))

@@ -1,0 +1,75 @@
+"""How forward times change with the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.config import Config
+from benchmarks.records import RunRecord
+from reports.numbers import NOT_AVAILABLE, fixed_digits, spread_of
+from reports.study import Study
+from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
+from reports.table import Table, number_columns, plain_row, text_columns
+
+
+def scaling_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+    """Return, per dataset of a sweep over thread counts, the forward time at each count and the speed-up.
+
+    Parameters
+    ----------
+    config : Config
+        Gives the order of datasets and runs.
+    records : iterable of RunRecord
+        All records; of several with the same run, pair, thread count and repeat the last counts.
+
+    Returns
+    -------
+    list of Table
+        Empty where all records were made with one thread count.
+    """
+    whole = Study.of(config, records)
+    counts = whole.thread_counts
+    if len(counts) < 2:
+        return []
+    parts = dict(zip(counts, whole.by_threads, strict=True))
+    return [_scaling_table(parts, dataset, whole.overlapping(dataset)) for dataset in whole.datasets]
+
+
+def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool) -> Table:
+    mark = OVERLAPPING_MARK if overlapping else ""
+    fewest, *more = parts
+    labels = dict.fromkeys(run.label for part in parts.values() for run in part.competitors(dataset))
+    headings = [f"{_counted(n)} (s){mark}" for n in parts] + [f"Speed-up at {n}" for n in more]
+    return Table(
+        f"Scaling with threads: {dataset}",
+        (*text_columns("Run"), *number_columns(headings)),
+        tuple(
+            plain_row(
+                (
+                    label,
+                    *(_seconds(part, dataset, label) for part in parts.values()),
+                    *(_speed_up(parts, dataset, label, fewest, n) for n in more),
+                )
+            )
+            for label in labels
+        ),
+        f"Median forward time over pairs. Speed-up: median over pairs of the time with {_counted(fewest)} by that "
+        f"with more; in brackets the share of the ideal." + (OVERLAPPING_NOTE if mark else ""),
+    )
+
+
+def _counted(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def _seconds(part: Study, dataset: str, label: str) -> str:
+    spread = spread_of(part.values(dataset, label, "forward_s"))
+    return fixed_digits(spread.median, 3) if spread else NOT_AVAILABLE
+
+
+def _speed_up(parts: dict[int, Study], dataset: str, label: str, fewest: int, more: int) -> str:
+    few, many = (parts[n].values(dataset, label, "forward_s") for n in (fewest, more))
+    spread = spread_of(few / many)
+    if spread is None:
+        return NOT_AVAILABLE
+    return f"{spread.median:.2f}× ({spread.median * fewest / more:.0%})"
