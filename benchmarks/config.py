@@ -45,6 +45,34 @@ class DatasetConfig(Section):
     pairs: tuple[str, ...] | None = None
 
 
+class LimitsConfig(Section):
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory in MiB of the worker process and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
+class RunLimitsConfig(Section):
+    """Limits of one run's jobs, where they differ from the config's.
+
+    Attributes
+    ----------
+    timeout_s, memory_mib : float or None
+        As in ``limits``; None takes the value from there.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
 class RunConfig(Section):
     """One backend with one parameter set, or a sweep of them.
 
@@ -64,6 +92,8 @@ class RunConfig(Section):
         Names of the datasets to run on; None takes all.
     repeats : int or None
         Overrides ``timing.repeats``.
+    limits : RunLimitsConfig
+        Overrides ``limits``.
     """
 
     label: Label
@@ -73,6 +103,7 @@ class RunConfig(Section):
     track: Track = "recommended"
     datasets: tuple[str, ...] | None = None
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
+    limits: RunLimitsConfig = RunLimitsConfig()
 
 
 ThreadCount = Annotated[int, Field(ge=1, le=1024)]
@@ -128,18 +159,6 @@ class TimingConfig(Section):
 
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
     warmup: Annotated[int, Field(ge=0, le=10)] = 1
-
-
-class LimitsConfig(Section):
-    """What a single job may take before it is ended and recorded.
-
-    Attributes
-    ----------
-    timeout_s : float
-        Wall-clock seconds, all stages together.
-    """
-
-    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
 
 
 class GateBase(Section):

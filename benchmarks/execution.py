@@ -88,9 +88,9 @@ class Executor:
         measurement = Measurement()
         status, failure = Status.OK, None
         gpu = ""
-        with _temporary_folder(self._settings.results / "tmp" / job.job_id):
+        with _temporary_folder(self._settings.run.results / "tmp" / job.job_id):
             try:
-                device = open_device(self._settings.device)
+                device = open_device(self._settings.run.device)
                 gpu = device.name
                 self._measure(job, measurement, device)
             except (Exception, SystemExit) as error:
@@ -135,7 +135,7 @@ class Executor:
         measurement.after = evaluate(pair, registration.transform, registration.inverse)
         if job.keep_panels:
             name = f"artefacts/{job.job_id}.npz"
-            write_panels(self._settings.results / name, panels_of(pair, registration.transform))
+            write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
             measurement.artefacts["panels"] = name
 
     def _warm_up(
@@ -151,7 +151,7 @@ class Executor:
             return
         self._warm.add(key)
         measurement.stage = "warm-up"
-        for _ in range(self._settings.warmup):
+        for _ in range(self._settings.run.warmup):
             adapter = self._adapter(identity, adapter_type)
             adapter.prepare(problem, self._resources(), identity.seed)
             adapter.register()
@@ -163,14 +163,14 @@ class Executor:
         return adapter_type(build_params(adapter_type.Params, identity.params, "params"))
 
     def _resources(self) -> Resources:
-        return Resources(self._settings.threads, self._settings.device)
+        return Resources(self._settings.threads, self._settings.run.device)
 
     def _dataset(self, identity: Identity) -> Dataset[Any]:
         key = f"{identity.dataset}|{identity.dataset_params}"
         if key not in self._datasets:
             found = dataset_class(identity.dataset)
             params = build_params(found.Params, identity.dataset_params, "dataset.params")
-            self._datasets[key] = found(params, self._settings.cache_root)
+            self._datasets[key] = found(params, self._settings.run.cache_root)
         return self._datasets[key]
 
     def _pair(self, identity: Identity) -> Pair:
@@ -210,7 +210,10 @@ class Executor:
             trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
             artefacts=measurement.artefacts,
             provenance=provenance(
-                Checkout(settings.commit, settings.dirty), effective_threads(), settings.concurrent_jobs, gpu
+                Checkout(settings.run.commit, settings.run.dirty),
+                effective_threads(),
+                settings.run.concurrent_jobs,
+                gpu,
             ),
         )
 

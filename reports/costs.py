@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
-from reports.numbers import NOT_AVAILABLE, fixed_digits, median_and_quartiles, spread_of
+from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, median_and_quartiles, spread_of
 from reports.ranking import best_of
 from reports.study import Run, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
@@ -47,10 +47,8 @@ def _timing_table(study: Study, dataset: str, device: str) -> Table:
     best = {
         name: best_of(_medians(study, dataset, name), METRICS[name]) for name in ("forward_s", "backward_s")
     }
-    threads = sorted({r.identity.threads for r in study.records if r.identity.dataset == dataset})
-    counted = " or ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
     return Table(
-        f"Time and memory: {dataset} ({device}, {counted})",
+        f"Time and memory: {dataset} ({device}, {counted(study.thread_counts[0], 'thread')})",
         (
             *text_columns("Run", "Track"),
             *number_columns(["Pairs ok", *times, *(METRICS[name].title for name in memory)]),

@@ -12,6 +12,7 @@ from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.markdown import code_block, details, escape, render_table
+from reports.numbers import counted
 from reports.pair_scores import pair_tables
 from reports.pictures import Gallery, Pictures
 from reports.scaling import scaling_tables
@@ -85,21 +86,17 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
     ok = sum(record.status is Status.OK for record in records)
     runs = {record.identity.run for record in records}
     sentences = [
-        f"{_count(len(runs), 'run')} on {_count(len(study.results), 'pair')} of "
-        f"{_count(len(study.datasets), 'dataset')}: {ok} of {_count(len(records), 'job')} ended ok."
+        f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
+        f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."
     ]
     if background.pending:
         sentences.append(
-            f"{_count(background.pending, 'planned job')} not run yet: the tables are preliminary."
+            f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."
         )
     if gates:
         sentences.append(f"Gates passed: {sum(gate.passed for gate in gates)} of {len(gates)}.")
     bold = [f"**{escape(sentence)}**" for sentence in (warnings_of(study) if records else [])]
     return " ".join([escape(sentence) for sentence in sentences] + bold)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
@@ -127,7 +124,7 @@ def _failures(study: Study) -> list[str]:
     table = failures_table(study.config, study.records)
     if table.rows:
         return _section(table)
-    return [f"## {table.title}", f"None: all {_count(len(study.records), 'job')} ended ok."]
+    return [f"## {table.title}", f"None: all {counted(len(study.records), 'job')} ended ok."]
 
 
 def _slices(pictures: Mapping[str, Pictures]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
-from reports.numbers import NOT_AVAILABLE, fixed_digits, spread_of
+from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, spread_of
 from reports.study import Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Table, number_columns, plain_row, text_columns
@@ -39,7 +39,7 @@ def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool) -> 
     mark = OVERLAPPING_MARK if overlapping else ""
     fewest, *more = parts
     labels = dict.fromkeys(run.label for part in parts.values() for run in part.competitors(dataset))
-    headings = [f"{_counted(n)} (s){mark}" for n in parts] + [f"Speed-up at {n}" for n in more]
+    headings = [f"{counted(n, 'thread')} (s){mark}" for n in parts] + [f"Speed-up at {n}" for n in more]
     return Table(
         f"Scaling with threads: {dataset}",
         (*text_columns("Run"), *number_columns(headings)),
@@ -53,13 +53,9 @@ def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool) -> 
             )
             for label in labels
         ),
-        f"Median forward time over pairs. Speed-up: median over pairs of the time with {_counted(fewest)} by that "
+        f"Median forward time over pairs. Speed-up: median over pairs of the time with {counted(fewest, 'thread')} by that "
         f"with more; in brackets the share of the ideal." + (OVERLAPPING_NOTE if mark else ""),
     )
-
-
-def _counted(threads: int) -> str:
-    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def _seconds(part: Study, dataset: str, label: str) -> str:
