@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.processors import allowed_processors, one_per_core
 from benchmarks.workers import RunSettings
 
 if TYPE_CHECKING:
@@ -59,10 +60,8 @@ def initialise(settings: WorkerSettings) -> None:
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     os.environ["GOMP_SPINCOUNT"] = str(OPENMP_SPIN_COUNT)
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        if settings.run.concurrent_jobs == 1:
-            os.sched_setaffinity(0, allowed[: settings.threads])
+    if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
+        os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
     _send_output_to(settings.run.results / "logs" / f"{settings.backend.replace(':', '.')}.log")
 
     from benchmarks.execution import Executor

@@ -53,8 +53,8 @@ def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool) -> 
             )
             for label in labels
         ),
-        f"Median forward time over pairs. Speed-up: median over pairs of the time with {counted(fewest, 'thread')} by that "
-        f"with more; in brackets the share of the ideal." + (OVERLAPPING_NOTE if mark else ""),
+        f"Median forward time over pairs. Speed-up: median over pairs of the time with {counted(fewest, 'thread')} "
+        "by that with more; in brackets the share of the ideal." + (OVERLAPPING_NOTE if mark else ""),
     )
 
 
