@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from benchmarks.gates import GateResult
+from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
@@ -51,11 +52,14 @@ class Background:
         What each dataset says of itself.
     pending : int
         Jobs planned that have no record yet.
+    noise : NoiseFloors
+        How far times of equals lie apart.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
+    noise: NoiseFloors
 
 
 def report_text(
@@ -73,7 +77,8 @@ def report_text(
         parts += _section(gates_table(gates))
     parts += _results(study, background, pictures)
     parts.append("## Time and memory")
-    costs = [*timing_tables(config, study.records), *scaling_tables(config, study.records)]
+    noise = background.noise
+    costs = [*timing_tables(config, study.records, noise), *scaling_tables(config, study.records, noise)]
     parts += [part for table in costs for part in _subsection(table)]
     parts += _failures(study)
     parts += _slices(pictures)
@@ -104,7 +109,7 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
     parts = ["## Results"]
     for dataset, summary, further, pairs in zip(
         study.datasets,
-        summary_tables(config, records),
+        summary_tables(config, records, background.noise),
         further_tables(config, records),
         pair_tables(config, records),
         strict=True,
