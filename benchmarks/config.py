@@ -106,22 +106,44 @@ class RunConfig(Section):
     limits: RunLimitsConfig = RunLimitsConfig()
 
 
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
+# The tags tell error messages which of the two was meant; first_problem leaves them out of the place.
+Threads = Annotated[
+    Annotated[ThreadCount, Tag("<one>")]
+    | Annotated[tuple[ThreadCount, ...], Field(min_length=1), Tag("<several>")],
+    Discriminator(lambda given: "<several>" if isinstance(given, list | tuple) else "<one>"),
+]
+
+
 class ResourcesConfig(Section):
     """What every backend may use.
 
     Attributes
     ----------
-    threads : int
-        Threads per library, the same for all backends.
+    threads : int or tuple of int
+        Threads per library, the same for all backends; several counts are a sweep: every job
+        runs at each, those of reference rows at the first.
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Jobs that may run at once. Timings are comparable at 1 alone; others are marked.
     """
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    threads: Threads = 2
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @property
+    def thread_counts(self) -> tuple[int, ...]:
+        """The counts to run at, whichever way they were given."""
+        return (self.threads,) if isinstance(self.threads, int) else self.threads
+
+    @field_validator("threads")
+    @classmethod
+    def _different(cls, threads: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(threads, tuple) and len(set(threads)) < len(threads):
+            raise ValueError(f"a count is given twice in {list(threads)}")
+        return threads
 
 
 class TimingConfig(Section):

@@ -25,8 +25,9 @@ from benchmarks.memory import peak_memory
 from benchmarks.panels import write_panels
 from benchmarks.plan import Job, build_params
 from benchmarks.plugins import adapter_class, dataset_class
-from benchmarks.provenance import Checkout, effective_threads, provenance
-from benchmarks.records import Failure, Gradient, Identity, RunRecord, Status
+from benchmarks.processors import machine_state
+from benchmarks.provenance import Witness, effective_threads
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
 from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
@@ -78,6 +79,7 @@ class Executor:
         self._last_pair: tuple[str, Pair] | None = None
         self._starts: dict[str, Evaluation] = {}
         self._warm: set[str] = set()
+        self._witness = Witness(settings.run)
 
     def run(self, job: Job) -> RunRecord:
         """Run one job.
@@ -86,7 +88,7 @@ class Executor:
         """
         measurement = Measurement()
         status, failure = Status.OK, None
-        gpu = ""
+        before, gpu = machine_state(), ""
         with _temporary_folder(self._settings.scratch / job.job_id):
             try:
                 device = open_device(self._settings.run.device)
@@ -94,7 +96,9 @@ class Executor:
                 self._measure(job, measurement, device)
             except BaseException as error:
                 status, failure = _classify(error), _failure(measurement.stage, error)
-        return self._record(job, measurement, status, failure, gpu)
+        return self._record(
+            job, measurement, status, failure, self._witness.tell(before, effective_threads(), gpu)
+        )
 
     def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
         identity = job.identity
@@ -187,10 +191,14 @@ class Executor:
         return self._starts[key]
 
     def _record(
-        self, job: Job, measurement: Measurement, status: Status, failure: Failure | None, gpu: str
+        self,
+        job: Job,
+        measurement: Measurement,
+        status: Status,
+        failure: Failure | None,
+        circumstances: Provenance,
     ) -> RunRecord:
         registration, before, after = measurement.registration, measurement.before, measurement.after
-        settings = self._settings
         return RunRecord(
             job_id=job.job_id,
             identity=job.identity,
@@ -208,12 +216,7 @@ class Executor:
             effective=_plain(registration.effective) if registration else {},
             trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
             artefacts=measurement.artefacts,
-            provenance=provenance(
-                Checkout(settings.run.commit, settings.run.dirty),
-                effective_threads(),
-                settings.run.concurrent_jobs,
-                gpu,
-            ),
+            provenance=circumstances,
         )
 
 

@@ -12,7 +12,7 @@ from threading import Lock
 
 from benchmarks.guardian import Guardian
 from benchmarks.plan import Job
-from benchmarks.provenance import Checkout, provenance
+from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
 from benchmarks.worker_process import WorkerEndedError, WorkerProcess
 from benchmarks.worker_protocol import WorkerSettings
@@ -34,6 +34,7 @@ class LocalWorkers(Workers):
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
+        self._witness = Witness(settings)
         self._mark = uuid.uuid4().hex
         self._scratch = settings.results / "tmp" / self._mark
         self._idle: defaultdict[_Key, list[WorkerProcess]] = defaultdict(list)
@@ -98,11 +99,10 @@ class LocalWorkers(Workers):
             worker.end()
 
     def _failure(self, job: Job, error: WorkerEndedError | OSError) -> RunRecord:
-        source = Checkout(self._settings.commit, self._settings.dirty)
         return RunRecord(
             job_id=job.job_id,
             status=error.status if isinstance(error, WorkerEndedError) else Status.FAILED,
             identity=job.identity,
             failure=Failure(stage="worker", message=str(error)[:500]),
-            provenance=provenance(source, {}, self._settings.concurrent_jobs, gpu=""),
+            provenance=self._witness.tell(None, {}, gpu=""),
         )

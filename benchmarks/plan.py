@@ -119,9 +119,11 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
             limits = _limits(config.limits, item.run.limits)
             for pair in pairs:
-                for repeat in range(item.run.repeats or config.timing.repeats):
+                repeats = range(item.run.repeats or config.timing.repeats)
+                for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
@@ -138,10 +140,10 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         dimension=2 if pair.dimension == 2 else 3,
                         seed=config.seed + repeat,
                         repeat=repeat,
-                        threads=config.resources.threads,
+                        threads=threads,
                         device=config.resources.device,
                     )
-                    shown = pair.pair_id in kept and repeat == 0
+                    shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
                     jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)

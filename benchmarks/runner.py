@@ -32,6 +32,7 @@ def run_settings(config: Config, cache_root: Path, results: Path) -> RunSettings
         results=results,
         commit=source.commit,
         dirty=source.dirty,
+        diff_sha256=source.diff_sha256,
     )
 
 

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.kernel_oom import volunteer
+from benchmarks.processors import allowed_processors, one_per_core
 from benchmarks.worker_protocol import Answer, WorkerSettings
 
 MAX_LOG_BYTES = 64 * 2**20
@@ -32,8 +33,7 @@ def main() -> None:
 def _serve(connection: Connection[Answer | None, Any]) -> None:
     settings: WorkerSettings = connection.recv()
     if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
-        allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, allowed[: settings.threads])
+        os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
 
     from benchmarks.execution import Executor
     from benchmarks.plan import Job

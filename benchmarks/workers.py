@@ -32,6 +32,8 @@ class RunSettings:
         Git commit of the sources.
     dirty : bool
         True when tracked files differ from it.
+    diff_sha256 : str
+        Hash of the difference, empty where there is none.
     """
 
     device: str
@@ -41,6 +43,7 @@ class RunSettings:
     results: Path
     commit: str
     dirty: bool
+    diff_sha256: str = ""
 
 
 class Workers(ABC):
