@@ -39,6 +39,8 @@ class DiffeomorphicParams:
         Weight of the squared derivatives of each increment (fluid regularisation), dimensionless.
     relaxation : float or None
         Factor on each increment, between 0 and 2.
+    momentum : float or None
+        Share of an increment that is added to the next one while the cost falls.
     inner_iterations : int or None
         Conjugate gradient iterations per increment.
     iterations : tuple of int or None
@@ -54,6 +56,7 @@ class DiffeomorphicParams:
     volume: Positive | None = None
     damping: Positive | None = None
     relaxation: Annotated[float, Field(gt=0, lt=2)] | None = None
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
     inner_iterations: Count | None = None
     iterations: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     tolerance: Positive | None = None
@@ -69,6 +72,7 @@ class DiffeomorphicParams:
             "volume": self.volume,
             "damping": self.damping,
             "relaxation": self.relaxation,
+            "momentum": self.momentum,
             "inner_iterations": self.inner_iterations,
             "iterations": self.iterations,
             "tolerance": self.tolerance,
