@@ -14,9 +14,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.interface import Adapter, DifferentiableAdapter
 from benchmarks.config import Config, DatasetConfig, OracleGate, RunConfig
 from benchmarks.config_file import ConfigError, first_problem
-from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
@@ -95,11 +97,13 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
     jobs = []
     for chosen, dataset, pairs in datasets:
         kept = _pairs_for_figures(config, pairs)
+        checked = _pairs_to_check(config, pairs)
         dataset_params = _dump(dataset.params)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            check = _gradient_check(config, adapter, item)
             for pair in pairs:
                 for repeat in range(item.run.repeats or config.timing.repeats):
                     identity = Identity(
@@ -120,6 +124,7 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         repeat=repeat,
                         threads=config.resources.threads,
                         device=config.resources.device,
+                        gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
                     jobs.append(
                         Job(job_id(identity), identity, keep_panels=pair.pair_id in kept and repeat == 0)
@@ -216,6 +221,26 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
     if config.figures.oracle is not None and config.figures.oracle not in labels:
         hint = nearest_hint(config.figures.oracle, labels)
         raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+
+
+def _gradient_check(
+    config: Config, adapter: type[Adapter[Any]], item: ParameterSet
+) -> GradientCheckRequest | None:
+    """Return what is asked of a run's gradient; None of a run that has none."""
+    if not (config.gradient_check.pairs and issubclass(adapter, DifferentiableAdapter)):
+        return None
+    if not adapter(build_params(adapter.Params, item.params, item.label)).differentiates:
+        return None
+    asked = config.gradient_check
+    return GradientCheckRequest(
+        directions=asked.directions, step=asked.step, version=gradient_check_version()
+    )
+
+
+def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    ids = [pair.pair_id for pair in pairs]
+    ids.sort(key=lambda pair_id: hashlib.sha256(f"{config.seed}|{pair_id}".encode()).digest())
+    return set(ids[: config.gradient_check.pairs])
 
 
 def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:

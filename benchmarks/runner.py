@@ -67,6 +67,7 @@ class Pools:
             threads=self._config.resources.threads,
             device=self._config.resources.device,
             warmup=self._config.timing.warmup,
+            timeout_s=self._config.limits.timeout_s,
             concurrent_jobs=self._config.resources.jobs,
             cache_root=self._cache_root,
             results=self._results,

@@ -41,6 +41,8 @@ class WorkerSettings:
         ``cpu``, ``cuda`` or ``cuda:N``.
     warmup : int
         Untimed registrations before the first timed one of a parameter set and dataset.
+    timeout_s : float
+        Wall-clock seconds after which a job is ended from outside.
     concurrent_jobs : int
         Jobs that may run at once on this machine.
     cache_root, results : Path
@@ -55,6 +57,7 @@ class WorkerSettings:
     threads: int
     device: str
     warmup: int
+    timeout_s: float
     concurrent_jobs: int
     cache_root: Path
     results: Path
