@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks.commands.calibrate import calibrate
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
@@ -21,3 +22,4 @@ app.command()(report)
 app.command()(validate)
 app.command("list")(list_names)
 app.command()(publish)
+app.command()(calibrate)

@@ -46,6 +46,34 @@ class DatasetConfig(Section):
     pairs: tuple[str, ...] | None = None
 
 
+class LimitsConfig(Section):
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory in MiB of the worker process and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
+class RunLimitsConfig(Section):
+    """Limits of one run's jobs, where they differ from the config's.
+
+    Attributes
+    ----------
+    timeout_s, memory_mib : float or None
+        As in ``limits``; None takes the value from there.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
 class RunConfig(Section):
     """One backend with one parameter set, or a sweep of them.
 
@@ -65,6 +93,8 @@ class RunConfig(Section):
         Names of the datasets to run on; None takes all.
     repeats : int or None
         Overrides ``timing.repeats``.
+    limits : RunLimitsConfig
+        Overrides ``limits``.
     """
 
     label: Label
@@ -74,6 +104,16 @@ class RunConfig(Section):
     track: Track = "recommended"
     datasets: tuple[str, ...] | None = None
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
+    limits: RunLimitsConfig = RunLimitsConfig()
+
+
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
+# The tags tell error messages which of the two was meant; first_problem leaves them out of the place.
+Threads = Annotated[
+    Annotated[ThreadCount, Tag("<one>")]
+    | Annotated[tuple[ThreadCount, ...], Field(min_length=1), Tag("<several>")],
+    Discriminator(lambda given: "<several>" if isinstance(given, list | tuple) else "<one>"),
+]
 
 
 class ResourcesConfig(Section):
@@ -81,17 +121,30 @@ class ResourcesConfig(Section):
 
     Attributes
     ----------
-    threads : int
-        Threads per library, the same for all backends.
+    threads : int or tuple of int
+        Threads per library, the same for all backends; several counts are a sweep: every job
+        runs at each, those of reference rows at the first.
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Jobs that may run at once. Timings are comparable at 1 alone; others are marked.
     """
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    threads: Threads = 2
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @property
+    def thread_counts(self) -> tuple[int, ...]:
+        """The counts to run at, whichever way they were given."""
+        return (self.threads,) if isinstance(self.threads, int) else self.threads
+
+    @field_validator("threads")
+    @classmethod
+    def _different(cls, threads: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(threads, tuple) and len(set(threads)) < len(threads):
+            raise ValueError(f"a count is given twice in {list(threads)}")
+        return threads
 
 
 class TimingConfig(Section):
@@ -129,18 +182,6 @@ class GradientCheckConfig(Section):
     pairs: Annotated[int, Field(ge=0)] = 0
     directions: Annotated[int, Field(ge=2, le=1000)] = 8
     step: Annotated[float, Field(gt=0, le=0.1)] = 0.004
-
-
-class LimitsConfig(Section):
-    """What a single job may take before it is ended and recorded.
-
-    Attributes
-    ----------
-    timeout_s : float
-        Wall-clock seconds, all stages together.
-    """
-
-    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
 
 
 class GateBase(Section):

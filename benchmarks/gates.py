@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from statistics import fmean, median
 
-from benchmarks.aggregation import PairKey, PairResult, config_label, pair_results
+from benchmarks.aggregation import (
+    PairKey,
+    PairResult,
+    at_threads,
+    config_label,
+    pair_results,
+    thread_counts,
+)
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import BoundGate, Config, GateBase, GradientGate, OracleGate
 from benchmarks.gradient_record import GradientCheck
@@ -136,7 +143,8 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     """Test every gate of a config, in its order.
 
     A gate fails, and says so, when it selects no pair, or when a run that it names did not end ``ok`` on one
-    of its pairs in every repeat, or when the metric is undefined there.
+    of its pairs in every repeat, or when the metric is undefined there. In a sweep over thread counts every gate
+    is tested at each, both sides at the same.
 
     Parameters
     ----------
@@ -145,8 +153,14 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     records : iterable of RunRecord
         All records; of several with the same run, pair and repeat the last counts.
     """
-    evidence = _Evidence(config, pair_results(records))
-    return [_evaluate(gate, evidence) for gate in config.gates]
+    found = list(records)
+    counts = thread_counts(found)
+    if len(counts) < 2:
+        evidence = _Evidence(config, pair_results(found))
+        return [_evaluate(gate, evidence) for gate in config.gates]
+    sweep = {n: _Evidence(config, pair_results(at_threads(found, n))) for n in counts}
+    results = [(n, _evaluate(gate, evidence)) for gate in config.gates for n, evidence in sweep.items()]
+    return [replace(result, text=f"{result.text}, at threads={n}") for n, result in results]
 
 
 def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> GateResult:

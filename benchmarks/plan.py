@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.interface import Adapter, DifferentiableAdapter
-from benchmarks.config import Config, DatasetConfig, OracleGate, RunConfig
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, OracleGate, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
 from benchmarks.gradient_record import GradientCheckRequest
@@ -24,6 +24,22 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from datasets.base import Dataset
 from datasets.pair import PairInfo
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory of the worker and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: float
+    memory_mib: float | None
 
 
 @dataclass(frozen=True)
@@ -36,12 +52,15 @@ class Job:
         Hash of ``identity``.
     identity : Identity
         What is asked for.
+    limits : Limits
+        What it may take; no part of the identity.
     keep_panels : bool
         Whether the slices for figures are kept.
     """
 
     job_id: str
     identity: Identity
+    limits: Limits
     keep_panels: bool
 
 
@@ -104,8 +123,11 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                 continue
             adapter = adapter_class(item.run.backend)
             check = _gradient_check(config, adapter, item)
+            counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
+            limits = _limits(config.limits, item.run.limits)
             for pair in pairs:
-                for repeat in range(item.run.repeats or config.timing.repeats):
+                repeats = range(item.run.repeats or config.timing.repeats)
+                for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
@@ -122,13 +144,12 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         dimension=2 if pair.dimension == 2 else 3,
                         seed=config.seed + repeat,
                         repeat=repeat,
-                        threads=config.resources.threads,
+                        threads=threads,
                         device=config.resources.device,
                         gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
-                    jobs.append(
-                        Job(job_id(identity), identity, keep_panels=pair.pair_id in kept and repeat == 0)
-                    )
+                    shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
+                    jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
     return Plan(config, tuple(jobs), {chosen.name: dataset for chosen, dataset, _ in datasets})
@@ -156,6 +177,12 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
         return TypeAdapter(params_class).validate_python(dict(given))
     except ValidationError as error:
         raise ConfigError(first_problem(error, place)) from None
+
+
+def _limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
+    return Limits(
+        timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
+    )
 
 
 def _dump(params: Any) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Provenance(Frozen):
     python, platform, cpu : str
         Interpreter version, operating system, CPU model.
     cores : int
-        Logical processors the process may use.
+        Logical processors of the machine.
     memory_mib : int
         Physical memory.
     gpu : str
@@ -155,7 +155,13 @@ class Provenance(Frozen):
     concurrent_jobs : int
         Jobs allowed to run at once; timings are comparable at 1 alone.
     host, started_utc : str
-        Hostname; ISO 8601 time.
+        Hostname; ISO 8601 time when the job started.
+    environment : str
+        Digest of the full description in ``environments/`` of the results folder; empty where there is none.
+    affinity : tuple of int
+        Logical processors that the job was pinned to.
+    load_average_after, cpu_mhz, cpu_mhz_after : float or None
+        Load when the job ended; mean clock of its processors when it started and ended. None where unknown.
     """
 
     commit: str
@@ -172,6 +178,11 @@ class Provenance(Frozen):
     concurrent_jobs: int
     host: str
     started_utc: str
+    environment: str = ""
+    affinity: tuple[int, ...] = ()
+    load_average_after: float | None = None
+    cpu_mhz: float | None = None
+    cpu_mhz_after: float | None = None
 
 
 class RunRecord(BaseModel):

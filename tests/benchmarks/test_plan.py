@@ -57,6 +57,24 @@ def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
     assert few < more
 
 
+def test_thread_counts_are_swept_by_competitors_alone(toy_config, plan):
+    runs = [
+        {"label": "identity", "backend": "identity", "track": "reference"},
+        {"label": "shift", "backend": "toy:Shift"},
+    ]
+    jobs = plan(toy_config(runs=runs, resources={"threads": [4, 1]}, timing={"repeats": 2})).jobs
+    counts = {"identity": [], "shift": []}
+    for job in jobs:
+        counts[job.identity.run].append(job.identity.threads)
+    assert {run: sorted(found) for run, found in counts.items()} == {
+        "identity": [4] * 4,
+        "shift": [1] * 4 + [4] * 4,
+    }
+    assert {job.identity.threads for job in jobs if job.keep_panels} == {4}
+    alone = plan(toy_config(runs=runs, resources={"threads": 4}, timing={"repeats": 2})).jobs
+    assert {job.job_id for job in alone} < {job.job_id for job in jobs}
+
+
 def test_a_sweep_is_the_product_of_its_values(toy_config, plan):
     run = {
         "label": "bspline",

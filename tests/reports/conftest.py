@@ -35,6 +35,7 @@ def make() -> Callable[..., RunRecord]:
         peak_rss_mib: float | None = None,
         artefacts: dict[str, str] | None = None,
         device: str = "cpu",
+        threads: int = 2,
         effective: dict[str, Any] | None = None,
         params: dict[str, Any] | None = None,
         provenance: dict[str, Any] | None = None,
@@ -56,7 +57,7 @@ def make() -> Callable[..., RunRecord]:
             dimension=dimension,
             seed=0,
             repeat=repeat,
-            threads=2,
+            threads=threads,
             device=device,
         )
         circumstances: dict[str, Any] = {
@@ -76,7 +77,7 @@ def make() -> Callable[..., RunRecord]:
             "started_utc": "2026-01-02T03:04:05.678+00:00",
         }
         return RunRecord(
-            job_id=f"{run}|{dataset}|{pair}|{repeat}",
+            job_id=f"{run}|{dataset}|{pair}|{threads}|{repeat}",
             identity=identity,
             status=status,
             failure=None if status is Status.OK else Failure(stage="register", message=message),
