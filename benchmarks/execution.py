@@ -21,8 +21,8 @@ from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Proble
 from benchmarks.artefacts import panels_of
 from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
-from benchmarks.gradient_check import TimeLeft, check_gradient, solved_loss
-from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
+from benchmarks.gradient_check import TimeLeft, check_backend
+from benchmarks.gradient_record import GradientCheck
 from benchmarks.memory import peak_memory
 from benchmarks.panels import write_panels
 from benchmarks.plan import Job, build_params
@@ -138,32 +138,14 @@ class Executor:
             self._evaluate(job, pair, measurement)
         if gradients is not None and identity.gradient_check is not None:
             with measurement.timed("gradient_check"):
-                time_left = TimeLeft(measurement.started + job.limits.timeout_s)
-                measurement.gradient_check = self._check(
-                    identity, identity.gradient_check, adapter_type, problem, gradients, time_left
+                measurement.gradient_check = check_backend(
+                    lambda: self._adapter(identity, adapter_type),
+                    problem,
+                    gradients,
+                    identity.gradient_check,
+                    self._resources(),
+                    TimeLeft(measurement.started + job.limits.timeout_s),
                 )
-
-    def _check(
-        self,
-        identity: Identity,
-        request: GradientCheckRequest,
-        adapter_type: type[Adapter[Any]],
-        problem: Problem,
-        gradients: Gradients,
-        time_left: TimeLeft,
-    ) -> GradientCheck:
-        """Check the gradient; a solve that fails ends the check and loses nothing of the registration."""
-
-        def make() -> DifferentiableAdapter[Any]:
-            adapter = self._adapter(identity, adapter_type)
-            assert isinstance(adapter, DifferentiableAdapter)
-            return adapter
-
-        loss = solved_loss(make, self._resources(), identity.seed)
-        try:
-            return check_gradient(loss, problem, gradients, request, identity.seed, time_left)
-        except (Exception, SystemExit) as error:
-            return GradientCheck(note=f"failed: {_failure('gradient_check', error).message}")
 
     def _evaluate(self, job: Job, pair: Pair, measurement: Measurement) -> None:
         assert measurement.registration is not None

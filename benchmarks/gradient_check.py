@@ -21,7 +21,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
-from adapters.interface import DifferentiableAdapter, Gradients, Problem, Resources
+from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Problem, Resources
 from benchmarks.gradient_record import DirectionalDerivative, GradientCheck, GradientCheckRequest, ImageName
 
 FloatArray = npt.NDArray[np.float64]
@@ -71,16 +71,43 @@ class TimeLeft:
         return value
 
 
-def solved_loss(make: Callable[[], DifferentiableAdapter[Any]], resources: Resources, seed: int) -> Loss:
-    """Return the loss of a backend as a function of the problem: each call is a registration of its own."""
+def check_backend(
+    make: Callable[[], Adapter[Any]],
+    problem: Problem,
+    gradients: Gradients,
+    request: GradientCheckRequest,
+    resources: Resources,
+    time_left: TimeLeft,
+) -> GradientCheck:
+    """Compare a backend's gradient with differences of its own solve.
 
-    def loss(problem: Problem) -> float:
+    Parameters
+    ----------
+    make : callable
+        Returns a new differentiable adapter with the parameters of the job.
+    problem, gradients, request, time_left
+        See :func:`check_gradient`.
+    resources : Resources
+        Those of the job.
+
+    Returns
+    -------
+    GradientCheck
+        A solve that fails ends the check and is its note: nothing that the job has measured is lost.
+    """
+
+    def loss(changed: Problem) -> float:
         adapter = make()
-        adapter.prepare(problem, resources, seed)
+        assert isinstance(adapter, DifferentiableAdapter)
+        adapter.prepare(changed, resources, request.seed)
         adapter.register()
         return adapter.loss()
 
-    return loss
+    try:
+        return check_gradient(loss, problem, gradients, request, time_left)
+    except (Exception, SystemExit) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return GradientCheck(note=f"failed: {said}"[:500])
 
 
 def check_gradient(
@@ -88,7 +115,6 @@ def check_gradient(
     problem: Problem,
     gradients: Gradients,
     request: GradientCheckRequest,
-    seed: int,
     time_left: TimeLeft,
 ) -> GradientCheck:
     """Compare a gradient with central differences along smooth random directions.
@@ -105,9 +131,7 @@ def check_gradient(
     gradients : Gradients
         What the backward pass returned.
     request : GradientCheckRequest
-        Number of directions and largest step.
-    seed : int
-        From which the directions derive.
+        Number of directions, seed that they derive from, largest step.
     time_left : TimeLeft
         When to give up.
 
@@ -118,7 +142,7 @@ def check_gradient(
     """
     if not all(np.isfinite(gradient).all() for gradient in (gradients.moving, gradients.fixed)):
         return GradientCheck(note="the gradient is not finite")
-    lines = [_Line.draw(problem, gradients, number, seed) for number in range(request.directions)]
+    lines = [_Line.draw(problem, gradients, number, request.seed) for number in range(request.directions)]
     try:
         for number in range(MOST_STEPS):
             step = request.step * SHORTER**number

@@ -16,6 +16,8 @@ class GradientCheckRequest(Frozen):
     ----------
     directions : int
         How many random directions.
+    seed : int
+        From which the directions derive; also the seed of the registrations.
     step : float
         Largest root mean square change of the perturbed image, in normalised intensities.
     version : str
@@ -23,6 +25,7 @@ class GradientCheckRequest(Frozen):
     """
 
     directions: int
+    seed: int
     step: float
     version: str
 

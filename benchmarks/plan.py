@@ -260,7 +260,7 @@ def _gradient_check(
         return None
     asked = config.gradient_check
     return GradientCheckRequest(
-        directions=asked.directions, step=asked.step, version=gradient_check_version()
+        directions=asked.directions, seed=config.seed, step=asked.step, version=gradient_check_version()
     )
 
 
