@@ -222,6 +222,11 @@ class TorchLM(DifferentiableAdapter[TorchLMParams]):
             tolerance=params.tolerance,
         )
 
+    def loss(self) -> float:
+        """Mean squared error between the warped and the fixed image, over the whole fixed grid."""
+        difference = self._result.warped.detach().double() - self._fixed.detach().double()
+        return float(difference.square().mean())
+
     def backward(self) -> Gradients:
         """Backpropagate the mean squared error to both images, and to the parameters with the images held fixed."""
         import torch

@@ -39,8 +39,8 @@ class Schedule:
     relaxation : float
         Factor on each increment. The lumped Hessian overestimates the true one, so more than 1 pays.
     momentum : float
-        Share of an increment that is added to the next one while the cost falls (Polyak 1964): it makes up for the lumped
-        Hessian's slow convergence along what is smooth.
+        Share of an increment that is added to the next one while the cost falls (Polyak 1964). Makes up for the
+        lumped Hessian, which is slow along what is smooth.
     inner_iterations : int
         Conjugate gradient iterations per increment.
     """
