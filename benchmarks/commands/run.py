@@ -15,6 +15,8 @@ from benchmarks.commands.shared import (
     EXIT_INTERRUPTED,
     ConfigArgument,
     DataOption,
+    LicenceOption,
+    OfflineOption,
     ResultsOption,
     SetOption,
     cache_root,
@@ -31,6 +33,8 @@ from benchmarks.records import Status
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 from benchmarks.selection import Resume, parse_filters, select
+from benchmarks.transfers import TransferProgress
+from datasets.fetching import FetchRequest
 
 RetryOption = Annotated[
     bool | None,
@@ -63,6 +67,8 @@ def run(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a gate fails.")] = False,
     results_dir: ResultsOption = Path("results"),
     data_dir: DataOption = None,
+    accept_licence: LicenceOption = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Run what is not done yet, print the tables and write the report.
 
@@ -70,7 +76,9 @@ def run(
     """
     resume = {None: Resume.UNLESS_OK, True: Resume.FAILED, False: Resume.UNRECORDED}[retry_failed]
     with usage_errors():
-        plan = plan_of(config, overrides or [], data_dir)
+        with TransferProgress(errors) as transfers:
+            request = FetchRequest(accept_licence, offline=offline, progress=transfers)
+            plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
         folder = ResultsFolder(results_dir / plan.config.name)
         filters = parse_filters(only or [], plan.jobs)
         if dry_run:
@@ -81,8 +89,6 @@ def run(
         with folder.working():
             known = {head.job_id: head.status for head in folder.heads()}
             todo = select(plan.jobs, known, resume, filters)
-            for dataset in plan.datasets.values():
-                dataset.fetch()
             folder.begin(plan, str(config), overrides or [])
             done = sum(known.get(job.job_id) is Status.OK for job in plan.jobs)
             if done:
