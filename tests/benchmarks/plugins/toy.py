@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -143,6 +144,41 @@ class Hangs(Toy):
     name = "hangs"
 
     def register(self):
+        threading.Event().wait()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MarkParams:
+    """Parameters of the backends that leave a mark."""
+
+    mark: str = ""
+
+
+class HangsOnce(Toy):
+    """Leaves the id of its process's parent in a file and hangs; where the file is there already, it works."""
+
+    name = "hangs_once"
+    Params = MarkParams
+
+    def register(self):
+        try:
+            with Path(self.params.mark).open("x") as file:
+                file.write(str(os.getppid()))
+        except FileExistsError:
+            return
+        threading.Event().wait()
+
+
+class KillsParent(Toy):
+    """Counts its attempts in a file and kills the process that its own was started by."""
+
+    name = "kills_parent"
+    Params = MarkParams
+
+    def register(self):
+        with Path(self.params.mark).open("a") as file:
+            file.write("x")
+        os.kill(os.getppid(), signal.SIGKILL)
         threading.Event().wait()
 
 
