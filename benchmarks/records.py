@@ -45,20 +45,22 @@ class Identity(Frozen):
         Label of the backend and parameter set in the config, as tables show it.
     backend : str
         Name of the adapter.
+    dataset, pair_id : str
+        The dataset and its pair.
     backend_version : dict of str to str
         Versions of what the backend's numbers depend on; for sources in this checkout, their hash.
     params : dict
         The adapter's parameters, defaults resolved.
     track : {"matched", "recommended", "reference"}
         Same schedule for all, each tool's own best practice, or no competitor.
-    dataset, dataset_version : str
-        Name and content version.
+    dataset_version : str
+        Version of the dataset's content.
     dataset_params : dict
         The dataset's parameters, defaults resolved.
     evaluation_version : str
         Hash of the sources that compute the metrics.
-    pair_id, kind : str
-        The pair and what distinguishes it.
+    kind : str
+        What distinguishes the pair.
     subjects : tuple of str
         Whose images they are.
     dimension : int
@@ -73,14 +75,14 @@ class Identity(Frozen):
 
     run: str
     backend: str
+    dataset: str
+    pair_id: str
     backend_version: dict[str, str]
     params: dict[str, Any]
     track: Track
-    dataset: str
     dataset_version: str
     dataset_params: dict[str, Any]
     evaluation_version: str
-    pair_id: str
     kind: str
     subjects: tuple[str, ...]
     dimension: Literal[2, 3]
@@ -193,10 +195,12 @@ class RunRecord(BaseModel):
     ----------
     job_id : str
         Hash of ``identity``.
-    identity : Identity
-        What was asked for.
     status : Status
         How it ended.
+    wall_s : float or None
+        Seconds from when a worker was given the job until it was done with, warm-up and failures included.
+    identity : Identity
+        What was asked for.
     failure : Failure or None
         Set unless ``ok``.
     seconds : dict of str to float
@@ -227,8 +231,9 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     job_id: str
-    identity: Identity
     status: Status
+    wall_s: float | None = None
+    identity: Identity
     failure: Failure | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     peak_rss_mib: float | None = None
