@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dask
@@ -31,22 +32,15 @@ def cluster(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run_on(cluster, tmp_path):
-    """Run a config on the cluster; ``meanwhile`` is called once, when its jobs have been handed over."""
+    """Run a config on the cluster and return its records."""
 
-    def run(config, meanwhile=lambda: None):
+    def run(config):
         plan = make_plan(config, tmp_path / "cache", "toy.yaml")
         results = tmp_path / "results"
         store = RecordStore(results / "records.jsonl")
-        left = iter([meanwhile])
-
-        def started(job):
-            if job is plan.jobs[-1]:
-                next(left)()
-
-        with ClusterWorkers(
-            cluster.scheduler_address, run_settings(config, tmp_path / "cache", results)
-        ) as workers:
-            run_jobs(plan.jobs, workers, store, started, lambda record: None)
+        settings = run_settings(config, tmp_path / "cache", results)
+        with ClusterWorkers(cluster.scheduler_address, settings) as workers:
+            run_jobs(plan.jobs, workers, store, lambda job: None, lambda record: None)
         return store.read()
 
     return run
@@ -78,14 +72,18 @@ def test_records_and_files_come_back_from_other_processes(run_on, toy_config, tm
 def test_the_job_of_a_worker_that_is_killed_goes_to_another(run_on, toy_config, tmp_path):
     mark = tmp_path / "mark"
 
+    pipe = tmp_path / "mark.pipe"
+    os.mkfifo(pipe)
+
     def kill_the_worker():
-        while not (mark.exists() and mark.read_text()):
-            os.sched_yield()
-        os.kill(int(mark.read_text()), signal.SIGKILL)
+        os.kill(int(pipe.read_text()), signal.SIGKILL)
 
     config = toy_config("HangsOnce", **ONE_PAIR, timing={"warmup": 0})
     run = config.runs[0].model_copy(update={"params": {"mark": str(mark)}})
-    (record,) = run_on(config.model_copy(update={"runs": (run,)}), kill_the_worker)
+    with ThreadPoolExecutor(1) as other_thread:
+        killed = other_thread.submit(kill_the_worker)
+        (record,) = run_on(config.model_copy(update={"runs": (run,)}))
+        killed.result()
     assert record.status is Status.OK
 
 

@@ -188,17 +188,17 @@ class MarkParams:
 
 
 class HangsOnce(Toy):
-    """Leaves the id of its process's parent in a file and hangs; where the file is there already, it works."""
+    """Tells the id of its process's parent through a named pipe and hangs; the second time it works."""
 
     name = "hangs_once"
     Params = MarkParams
 
     def register(self):
         try:
-            with Path(self.params.mark).open("x") as file:
-                file.write(str(os.getppid()))
+            Path(self.params.mark).touch(exist_ok=False)
         except FileExistsError:
             return
+        Path(f"{self.params.mark}.pipe").write_text(str(os.getppid()))
         threading.Event().wait()
 
 
