@@ -1,14 +1,11 @@
-"""The record of one job, and the append-only store that holds them."""
+"""The record of one job."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.catalogue import METRICS
 
@@ -266,64 +263,3 @@ class RunRecord(BaseModel):
                 return self.peak_cuda_mib
             case _:
                 return self.after.get(metric)
-
-
-class RecordStore:
-    """Append-only JSON Lines file, the source of truth of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is created with the first record.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, record: RunRecord) -> None:
-        """Write one record durably: it is on disk when this returns.
-
-        A line torn by an earlier crash is ended first, so that it cannot swallow this record.
-        """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = record.model_dump_json().encode() + b"\n"
-        with self.path.open("ab+") as file:
-            if file.tell() and not self._ends_with_newline(file):
-                line = b"\n" + line
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> list[RunRecord]:
-        """Return all records in the order written; a line torn by a crash is passed over.
-
-        Raises
-        ------
-        ValueError
-            When a complete line is not a record; the message names file and line.
-        """
-        if not self.path.exists():
-            return []
-        records = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n"), start=1):
-            if not line:
-                continue
-            try:
-                records.append(RunRecord.model_validate_json(line))
-            except ValidationError as error:
-                # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                if error.errors()[0]["type"] != "json_invalid":
-                    raise ValueError(
-                        f"{self.path}:{number}: not a record of this version: {error}"
-                    ) from error
-        return records
-
-    @staticmethod
-    def _ends_with_newline(file: Any) -> bool:
-        file.seek(-1, os.SEEK_END)
-        return bool(file.read(1) == b"\n")
-
-
-def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
-    """Return the last record of each job id: the one that counts after a resume."""
-    return {record.job_id: record for record in records}

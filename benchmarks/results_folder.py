@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import Plan
-from benchmarks.records import Frozen, RecordStore, RunRecord, latest
+from benchmarks.record_store import RecordStore, latest
+from benchmarks.records import Frozen, RunRecord
 
 
 class Manifest(Frozen):

@@ -23,7 +23,8 @@ from benchmarks.commands.shared import (
 )
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.progress import RunProgress
-from benchmarks.records import Status, latest
+from benchmarks.record_store import latest
+from benchmarks.records import Status
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 

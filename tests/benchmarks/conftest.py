@@ -5,7 +5,8 @@ import pytest
 from benchmarks.config import Config
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.plan import make_plan
-from benchmarks.records import RecordStore, RunRecord
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord
 from benchmarks.runner import run_jobs, run_settings
 
 
