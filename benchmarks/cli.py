@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmarks.commands.calibrate import calibrate
+from benchmarks.commands.job_script import job_script
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
@@ -23,3 +24,4 @@ app.command()(validate)
 app.command("list")(list_names)
 app.command()(publish)
 app.command()(calibrate)
+app.command("job-script")(job_script)

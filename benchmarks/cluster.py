@@ -18,17 +18,13 @@ from benchmarks.config_file import ConfigError
 from benchmarks.plan import Job
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
-from benchmarks.workers import RunSettings, Workers
+from benchmarks.workers import RunSettings, Workers, WorkersLostError
 
 CONNECT_WITHIN_S = 30.0
 # How long the number of workers is taken as known.
 _FRESH_S = 5.0
 # Jobs handed over per slot: the next one is there before the last one's record is stored.
 _QUEUED_PER_SLOT = 2
-
-
-class ClusterLostError(Exception):
-    """The scheduler is gone; what is done is stored."""
 
 
 class ClusterWorkers(Workers):
@@ -103,7 +99,7 @@ class ClusterWorkers(Workers):
             )
             answer.set_result(self._failure(job, Status.KILLED, message))
         except CancelledError as error:
-            answer.set_exception(ClusterLostError(f"the scheduler gave the job up: {error}"))
+            answer.set_exception(WorkersLostError(f"the scheduler gave the job up: {error}"))
         except Exception as error:
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             answer.set_result(self._failure(job, Status.FAILED, said[:500]))

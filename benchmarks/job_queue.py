@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dask_jobqueue.core import JobQueueCluster
@@ -12,14 +15,16 @@ from dask_jobqueue.pbs import PBSCluster
 from dask_jobqueue.slurm import SLURMCluster
 
 from benchmarks.cluster_config import ClusterConfig
+from benchmarks.config_file import ConfigError
 from benchmarks.fingerprint import ROOT
 
 # A worker leaves this long before its time is up, so that its last job can end or begin again elsewhere.
 LEAVE_BEFORE_S = 300
 
 
-def queued_cluster(config: ClusterConfig, name: str) -> JobQueueCluster:
-    """Return a cluster whose scheduler is in this process and whose workers are still to be asked for.
+@contextmanager
+def queued_cluster(config: ClusterConfig, name: str) -> Iterator[JobQueueCluster]:
+    """Start a scheduler in this process and ask for its workers; they go with the context.
 
     Parameters
     ----------
@@ -27,7 +32,44 @@ def queued_cluster(config: ClusterConfig, name: str) -> JobQueueCluster:
         What to ask the queueing system for.
     name : str
         Names the queued jobs.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such queueing system here, or the scheduler cannot start.
     """
+    cluster = _scheduler(config, name)
+    with cluster:
+        submit = "sbatch" if config.queue_system == "slurm" else "qsub"
+        if shutil.which(submit) is None:
+            raise ConfigError(
+                f"cluster.queue_system: there is no {submit} here; run this where jobs are submitted"
+            )
+        cluster.scale(jobs=config.workers)
+        yield cluster
+
+
+def job_script(config: ClusterConfig, name: str) -> str:
+    """Return the script that would be handed to the queueing system for each worker.
+
+    Raises
+    ------
+    ConfigError
+        When the scheduler, whose address it holds, cannot start.
+    """
+    with _scheduler(config, name) as cluster:
+        script: str = cluster.job_script()
+    return script
+
+
+def _scheduler(config: ClusterConfig, name: str) -> JobQueueCluster:
+    try:
+        return _cluster(config, name)
+    except RuntimeError as error:
+        raise ConfigError(f"cluster: {error}") from None
+
+
+def _cluster(config: ClusterConfig, name: str) -> JobQueueCluster:
     match config.queue_system:
         case "slurm":
             exclusive = ["--exclusive"] if config.exclusive else []
@@ -45,13 +87,6 @@ def queued_cluster(config: ClusterConfig, name: str) -> JobQueueCluster:
                 job_extra_directives=[*exclusive, *config.directives],
                 **_common(config, name),
             )
-
-
-def job_script(config: ClusterConfig, name: str) -> str:
-    """Return the script that would be handed to the queueing system for each worker."""
-    with queued_cluster(config, name) as cluster:
-        script: str = cluster.job_script()
-    return script
 
 
 def _common(config: ClusterConfig, name: str) -> dict[str, Any]:

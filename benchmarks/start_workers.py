@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.workers import RunSettings, Workers
+
+if TYPE_CHECKING:
+    from dask_jobqueue.core import JobQueueCluster
+
+    from benchmarks.cluster import ClusterWorkers
+    from benchmarks.cluster_config import ClusterConfig
+
+
+@dataclass(frozen=True)
+class ClusterModules:
+    """What the optional packages for clusters provide."""
+
+    workers: type[ClusterWorkers]
+    queued_cluster: Callable[[ClusterConfig, str], AbstractContextManager[JobQueueCluster]]
+    job_script: Callable[[ClusterConfig, str], str]
+
+
+def cluster_modules() -> ClusterModules:
+    """Import what runs need that leave this machine: most do not, and it takes a second.
+
+    Raises
+    ------
+    ConfigError
+        When the packages are not installed.
+    """
+    try:
+        from benchmarks.cluster import ClusterWorkers
+        from benchmarks.job_queue import job_script, queued_cluster
+    except ImportError as error:
+        raise ConfigError(f"a cluster needs more packages: pip install '.[cluster]' ({error})") from None
+    return ClusterModules(ClusterWorkers, queued_cluster, job_script)
 
 
 @contextmanager
@@ -29,22 +62,16 @@ def start_workers(config: Config, settings: RunSettings, scheduler: str | None) 
     ConfigError
         When the packages for clusters are not installed, or no scheduler answers.
     """
-    if scheduler is None and config.cluster is None:
-        with LocalWorkers(settings) as workers:
-            yield workers
-        return
-    # Most runs need none of this, and importing it takes a second.
-    try:
-        from benchmarks.cluster import ClusterWorkers
-        from benchmarks.job_queue import queued_cluster
-    except ImportError as error:
-        raise ConfigError(f"a cluster needs more packages: pip install '.[cluster]' ({error})") from None
     if scheduler is not None:
-        with ClusterWorkers(scheduler, settings) as workers:
+        with cluster_modules().workers(scheduler, settings) as workers:
             yield workers
-        return
-    assert config.cluster is not None
-    with queued_cluster(config.cluster, config.name) as cluster:
-        cluster.scale(jobs=config.cluster.workers)
-        with ClusterWorkers(cluster.scheduler_address, settings, config.cluster.workers) as workers:
+    elif config.cluster is not None:
+        modules, asked = cluster_modules(), config.cluster
+        with (
+            modules.queued_cluster(asked, config.name) as cluster,
+            modules.workers(cluster.scheduler_address, settings, asked.workers) as workers,
+        ):
+            yield workers
+    else:
+        with LocalWorkers(settings) as workers:
             yield workers
