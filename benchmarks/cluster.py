@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from benchmarks.plan import Job
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
 from benchmarks.workers import RunSettings, Workers, WorkersLostError
+from datasets.fetching import FetchRequest, NoProgress
 
 CONNECT_WITHIN_S = 30.0
 # How long the number of workers is taken as known.
@@ -39,6 +41,8 @@ class ClusterWorkers(Workers):
         Of the scheduler, such as ``tcp://host:8786``.
     settings : RunSettings
         As for this machine.
+    fetch : FetchRequest
+        How nodes may fetch the data that they lack.
     slots_expected : int
         Workers that are to come, whose jobs can be handed over before they are there.
 
@@ -48,7 +52,9 @@ class ClusterWorkers(Workers):
         When no scheduler answers.
     """
 
-    def __init__(self, address: str, settings: RunSettings, slots_expected: int = 1) -> None:
+    def __init__(
+        self, address: str, settings: RunSettings, fetch: FetchRequest, slots_expected: int = 1
+    ) -> None:
         self._settings = settings
         self._expected = slots_expected
         self._name = f"regbench-{uuid.uuid4().hex}"
@@ -60,7 +66,7 @@ class ClusterWorkers(Workers):
             self._client = Client(address, timeout=CONNECT_WITHIN_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ConfigError(f"--scheduler {address}: no Dask scheduler answers there: {error}") from None
-        self._client.register_plugin(Node(settings, self._name))
+        self._client.register_plugin(Node(settings, self._name, replace(fetch, progress=NoProgress())))
 
     @property
     def capacity(self) -> int:

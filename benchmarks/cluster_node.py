@@ -18,6 +18,7 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, Identity, RunRecord, Status
 from benchmarks.workers import RunSettings
+from datasets.fetching import FetchRequest
 
 DATA_VARIABLE = "REGBENCH_DATA_DIR"
 LONGEST_LOG = 256 * 1024
@@ -55,10 +56,13 @@ class Node(WorkerPlugin):
         As for this machine; the results folder gives way to one of the node's own.
     name : str
         Tells this run from others on the same cluster.
+    fetch : FetchRequest
+        How datasets may be fetched there.
     """
 
-    def __init__(self, settings: RunSettings, name: str) -> None:
+    def __init__(self, settings: RunSettings, name: str, fetch: FetchRequest) -> None:
         self.name = name
+        self._fetch = fetch
         self._settings = settings
 
     def setup(self, worker: Worker) -> None:
@@ -126,7 +130,7 @@ class Node(WorkerPlugin):
             found = dataset_class(identity.dataset)
             params = build_params(found.Params, identity.dataset_params, "dataset.params")
             dataset = found(params, self._settings.cache_root)
-            dataset.fetch()
+            dataset.fetch(self._fetch)
             _require_same("dataset", identity.dataset_version, dataset.version)
             self._checked.add(key)
 

@@ -150,6 +150,28 @@ class TimingConfig(Section):
     warmup: Annotated[int, Field(ge=0, le=10)] = 1
 
 
+class GradientCheckConfig(Section):
+    """Whether gradients are compared with central differences of the backend's own solve.
+
+    Untimed, after everything else of a job. It costs 4 registrations per direction, and 2 more each time the step
+    has to be shortened because the solve is uneven; it is given up when the time limit of the job comes near.
+
+    Attributes
+    ----------
+    pairs : int
+        How many pairs of each dataset, chosen by a hash of seed and id, so that a larger number adds to a smaller;
+        every differentiable run is checked on them, in its first repeat. 0 checks none.
+    directions : int
+        Random smooth directions, in the moving and the fixed image in turn.
+    step : float
+        Largest root mean square change of an image, in normalised intensities.
+    """
+
+    pairs: Annotated[int, Field(ge=0)] = 0
+    directions: Annotated[int, Field(ge=2, le=1000)] = 8
+    step: Annotated[float, Field(gt=0, le=0.1)] = 0.004
+
+
 class GateBase(Section):
     """Where a gate applies.
 
@@ -226,15 +248,24 @@ class BoundGate(MetricGate):
 
 
 class GradientGate(GateBase):
-    """A backend must return finite, non-zero gradients on every pair.
+    """A backend must return finite, non-zero gradients on every pair, and right ones where that was checked.
+
+    With ``min_cosine`` or ``max_norm_deviation`` at least one pair has to be checked (see ``gradient_check``),
+    and a check that tells nothing fails the gate.
 
     Attributes
     ----------
     differentiable : str
         Run label.
+    min_cosine : float or None
+        Smallest cosine between the gradient and central differences of the solve.
+    max_norm_deviation : float or None
+        Largest deviation of the ratio of their norms from 1.
     """
 
     differentiable: str
+    min_cosine: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_norm_deviation: Annotated[float, Field(ge=0)] | None = None
 
 
 def _gate_kind(data: Any) -> str:
@@ -285,7 +316,7 @@ class Config(Section):
         One dataset, or several: exactly one of the two keys.
     runs : tuple of RunConfig
         At least one.
-    resources, timing, limits, figures
+    resources, timing, gradient_check, limits, figures
         See there.
     cluster : ClusterConfig or None
         Where the jobs run: on a cluster with a queue; None takes this machine.
@@ -302,6 +333,7 @@ class Config(Section):
     runs: Annotated[tuple[RunConfig, ...], Field(min_length=1)]
     resources: ResourcesConfig = ResourcesConfig()
     timing: TimingConfig = TimingConfig()
+    gradient_check: GradientCheckConfig = GradientCheckConfig()
     limits: LimitsConfig = LimitsConfig()
     cluster: ClusterConfig | None = None
     gates: tuple[Gate, ...] = ()

@@ -21,6 +21,8 @@ from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Proble
 from benchmarks.artefacts import panels_of
 from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
+from benchmarks.gradient_check import TimeLeft, check_backend
+from benchmarks.gradient_record import GradientCheck
 from benchmarks.memory import peak_memory
 from benchmarks.panels import write_panels
 from benchmarks.plan import Job, build_params
@@ -51,6 +53,8 @@ class Measurement:
     peak_cuda_mib: float | None = None
     registration: Registration | None = None
     gradient: Gradient | None = None
+    gradient_check: GradientCheck | None = None
+    started: float = field(default_factory=time.monotonic)
     before: Evaluation | None = None
     after: Evaluation | None = None
     artefacts: dict[str, str] = field(default_factory=dict)
@@ -119,6 +123,7 @@ class Executor:
             with measurement.timed("forward"):
                 adapter.register()
                 device.synchronize()
+            gradients = None
             if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
                 with measurement.timed("backward"):
                     gradients = adapter.backward()
@@ -130,6 +135,16 @@ class Executor:
             measurement.registration = adapter.result()
         with measurement.timed("evaluate"):
             self._evaluate(job, pair, measurement)
+        if gradients is not None and identity.gradient_check is not None:
+            with measurement.timed("gradient_check"):
+                measurement.gradient_check = check_backend(
+                    lambda: self._adapter(identity, adapter_type),
+                    problem,
+                    gradients,
+                    identity.gradient_check,
+                    self._resources(),
+                    TimeLeft(measurement.started + job.limits.timeout_s),
+                )
 
     def _evaluate(self, job: Job, pair: Pair, measurement: Measurement) -> None:
         assert measurement.registration is not None
@@ -212,6 +227,7 @@ class Executor:
             labels={name: dict(scores) for name, scores in after.labels.items()} if after else {},
             labels_before={name: dict(scores) for name, scores in before.labels.items()} if before else {},
             gradient=measurement.gradient,
+            gradient_check=measurement.gradient_check,
             statistics=_plain(registration.statistics) if registration else {},
             effective=_plain(registration.effective) if registration else {},
             trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),

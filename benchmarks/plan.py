@@ -14,13 +14,16 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.interface import Adapter, DifferentiableAdapter
 from benchmarks.config import Config, DatasetConfig, LimitsConfig, OracleGate, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
-from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from datasets.base import Dataset
+from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
 
 
@@ -91,7 +94,7 @@ class Plan:
     datasets: dict[str, Dataset[Any]]
 
 
-def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
+def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest | None = None) -> Plan:
     """Expand a config into jobs.
 
     Parameters
@@ -102,23 +105,35 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
         Where datasets keep their files.
     source : str
         The config's file name, for messages.
+    fetch : FetchRequest or None
+        How to fetch the datasets before their pairs are listed; None lists what there is.
 
     Raises
     ------
     ConfigError
         When a backend, dataset, parameter, pair or gate label does not exist.
+    DatasetError
+        When a dataset cannot be fetched, or cannot list its pairs before it is.
     """
-    datasets = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
+    opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
     sets = [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
     _check_labels(config, sets, source)
+    # Last, so that a mistake in the config is told before anything large is fetched.
+    if fetch is not None:
+        for dataset in opened:
+            dataset.fetch(fetch)
     jobs = []
-    for chosen, dataset, pairs in datasets:
+    for index, dataset in enumerate(opened):
+        chosen = config.all_datasets[index]
+        pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
-        dataset_params = _dump(dataset.params)
+        dataset_version, dataset_params = dataset.version, _dump(dataset.params)
+        checked = _pairs_to_check(config, pairs)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            check = _gradient_check(config, adapter, item)
             counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
             limits = _limits(config.limits, item.run.limits)
             for pair in pairs:
@@ -131,7 +146,7 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=dataset.version,
+                        dataset_version=dataset_version,
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,
@@ -142,12 +157,15 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         repeat=repeat,
                         threads=threads,
                         device=config.resources.device,
+                        gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
                     shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
                     jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
-    return Plan(config, tuple(jobs), {chosen.name: dataset for chosen, dataset, _ in datasets})
+    return Plan(
+        config, tuple(jobs), {one.name: data for one, data in zip(config.all_datasets, opened, strict=True)}
+    )
 
 
 def job_id(identity: Identity) -> str:
@@ -185,24 +203,28 @@ def _dump(params: Any) -> dict[str, Any]:
     return dumped
 
 
-def _open_dataset(
-    config: Config, index: int, cache_root: Path, source: str
-) -> tuple[DatasetConfig, Dataset[Any], Sequence[PairInfo]]:
-    chosen = config.all_datasets[index]
-    place = f"{source}: dataset" if config.dataset else f"{source}: datasets[{index}]"
+def _place(config: Config, index: int, source: str) -> str:
+    return f"{source}: dataset" if config.dataset else f"{source}: datasets[{index}]"
+
+
+def _open_dataset(config: Config, index: int, cache_root: Path, source: str) -> Dataset[Any]:
+    chosen, place = config.all_datasets[index], _place(config, index, source)
     try:
         found = dataset_class(chosen.name)
     except LookupError as error:
         raise ConfigError(f"{place}.name: {error}") from None
-    dataset = found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
+    return found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
+
+
+def _chosen_pairs(chosen: DatasetConfig, dataset: Dataset[Any], place: str) -> Sequence[PairInfo]:
     pairs = dataset.pairs()
-    if chosen.pairs is not None:
-        for pattern in chosen.pairs:
-            if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
-                hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
-                raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
-        pairs = tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
-    return chosen, dataset, pairs
+    if chosen.pairs is None:
+        return pairs
+    for pattern in chosen.pairs:
+        if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
+            hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
+            raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
+    return tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
 
 
 def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[ParameterSet]:
@@ -243,6 +265,26 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
     if config.figures.oracle is not None and config.figures.oracle not in labels:
         hint = nearest_hint(config.figures.oracle, labels)
         raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+
+
+def _gradient_check(
+    config: Config, adapter: type[Adapter[Any]], item: ParameterSet
+) -> GradientCheckRequest | None:
+    """Return what is asked of a run's gradient; None of a run that has none."""
+    if not (config.gradient_check.pairs and issubclass(adapter, DifferentiableAdapter)):
+        return None
+    if not adapter(build_params(adapter.Params, item.params, item.label)).differentiates:
+        return None
+    asked = config.gradient_check
+    return GradientCheckRequest(
+        directions=asked.directions, seed=config.seed, step=asked.step, version=gradient_check_version()
+    )
+
+
+def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    ids = [pair.pair_id for pair in pairs]
+    ids.sort(key=lambda pair_id: hashlib.sha256(f"{config.seed}|{pair_id}".encode()).digest())
+    return set(ids[: config.gradient_check.pairs])
 
 
 def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.catalogue import METRICS
+from benchmarks.frozen import Frozen as Frozen
+from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 
 
 class Status(StrEnum):
@@ -25,12 +27,6 @@ class Status(StrEnum):
 
 Track = Literal["matched", "recommended", "reference"]
 Scores = dict[str, float | None]
-
-
-class Frozen(BaseModel):
-    """An immutable value that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Identity(Frozen):
@@ -68,6 +64,8 @@ class Identity(Frozen):
         Threads per library.
     device : str
         ``cpu`` or ``cuda:N``.
+    gradient_check : GradientCheckRequest or None
+        Set where the gradient is to be compared with differences of the solve.
     """
 
     run: str
@@ -87,6 +85,7 @@ class Identity(Frozen):
     repeat: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=1)]
     device: str
+    gradient_check: GradientCheckRequest | None = None
 
 
 class Failure(Frozen):
@@ -201,7 +200,8 @@ class RunRecord(BaseModel):
     failure : Failure or None
         Set unless ``ok``.
     seconds : dict of str to float
-        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate.
+        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate,
+        gradient_check.
     peak_rss_mib : float or None
         High-water mark of the worker's resident memory during prepare, register and backward.
     peak_cuda_mib : float or None
@@ -215,6 +215,8 @@ class RunRecord(BaseModel):
         The same for the prealigned start.
     gradient : Gradient or None
         Set for differentiable backends.
+    gradient_check : GradientCheck or None
+        Set where it was asked for and the job got so far.
     statistics, effective : dict
         Solver statistics; the schedule in the backend's own units.
     trace : tuple of tuple of float
@@ -240,6 +242,7 @@ class RunRecord(BaseModel):
     labels: dict[str, Scores] = Field(default_factory=dict)
     labels_before: dict[str, Scores] = Field(default_factory=dict)
     gradient: Gradient | None = None
+    gradient_check: GradientCheck | None = None
     statistics: dict[str, Any] = Field(default_factory=dict)
     effective: dict[str, Any] = Field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
@@ -261,5 +264,9 @@ class RunRecord(BaseModel):
                 return self.peak_rss_mib
             case "peak_cuda_mib":
                 return self.peak_cuda_mib
+            case "gradient_cosine":
+                return self.gradient_check.cosine if self.gradient_check else None
+            case "gradient_norm_ratio":
+                return self.gradient_check.norm_ratio if self.gradient_check else None
             case _:
                 return self.after.get(metric)

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import model_validator
 
+from benchmarks.frozen import Frozen
 from benchmarks.names import nearest_hint
-from benchmarks.records import Frozen
 
 
 class Section(Frozen):

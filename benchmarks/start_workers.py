@@ -11,6 +11,7 @@ from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.workers import RunSettings, Workers
+from datasets.fetching import FetchRequest
 
 if TYPE_CHECKING:
     from dask_jobqueue.core import JobQueueCluster
@@ -45,7 +46,9 @@ def cluster_modules() -> ClusterModules:
 
 
 @contextmanager
-def start_workers(config: Config, settings: RunSettings, scheduler: str | None) -> Iterator[Workers]:
+def start_workers(
+    config: Config, settings: RunSettings, scheduler: str | None, fetch: FetchRequest
+) -> Iterator[Workers]:
     """Start workers, and end them with the context.
 
     Parameters
@@ -56,6 +59,8 @@ def start_workers(config: Config, settings: RunSettings, scheduler: str | None) 
         What the workers are told.
     scheduler : str or None
         Address of a Dask scheduler.
+    fetch : FetchRequest
+        How nodes may fetch the data that they lack.
 
     Raises
     ------
@@ -63,13 +68,13 @@ def start_workers(config: Config, settings: RunSettings, scheduler: str | None) 
         When the packages for clusters are not installed, or no scheduler answers.
     """
     if scheduler is not None:
-        with cluster_modules().workers(scheduler, settings) as workers:
+        with cluster_modules().workers(scheduler, settings, fetch) as workers:
             yield workers
     elif config.cluster is not None:
         modules, asked = cluster_modules(), config.cluster
         with (
             modules.queued_cluster(asked, config.name) as cluster,
-            modules.workers(cluster.scheduler_address, settings, asked.workers) as workers,
+            modules.workers(cluster.scheduler_address, settings, fetch, asked.workers) as workers,
         ):
             yield workers
     else:

@@ -8,6 +8,8 @@ from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import RunRecord
+from reports.gradients import CAPTION as CHECK_CAPTION
+from reports.gradients import check_cells, checks_anything
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, median_and_quartiles, spread_of
 from reports.ranking import best_of
@@ -51,6 +53,9 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
     memory = [name for name in MEMORY if _medians(study, dataset, name)] or [MEMORY[0]]
     times = [f"{METRICS[name].title}{mark}" for name in TIMES]
     times.insert(1, f"× {yardstick}" if yardstick else "Ratio")
+    checked = checks_anything(study, dataset)
+    if checked:
+        times[3:3] = [METRICS[name].title for name in ("gradient_cosine", "gradient_norm_ratio")]
     best = {
         name: best_of(_medians(study, dataset, name), METRICS[name], floor or 1.0)
         for name in ("forward_s", "backward_s")
@@ -70,13 +75,14 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
                     _time_cell(study, dataset, run, "forward_s", run.label in best["forward_s"]),
                     Cell(_ratio(study, dataset, run, yardstick, floor)),
                     _time_cell(study, dataset, run, "backward_s", run.label in best["backward_s"]),
+                    *(check_cells(study, dataset, run) if checked else ()),
                     _time_cell(study, dataset, run, "prepare_s", bold=False),
                     *(Cell(_largest(study, dataset, run, name)) for name in memory),
                 )
             )
             for run in runs
         ),
-        _caption(yardstick, floor) + (OVERLAPPING_NOTE if mark else ""),
+        _caption(yardstick, floor) + (CHECK_CAPTION if checked else "") + (OVERLAPPING_NOTE if mark else ""),
     )
 
 

@@ -12,6 +12,7 @@ from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
+from reports.gradients import gradient_tables
 from reports.markdown import code_block, details, escape, render_table
 from reports.numbers import counted
 from reports.pair_scores import pair_tables
@@ -79,6 +80,7 @@ def report_text(
     parts.append("## Time and memory")
     noise = background.noise
     costs = [*timing_tables(config, study.records, noise), *scaling_tables(config, study.records, noise)]
+    costs += gradient_tables(config, study.records)
     parts += [part for table in costs for part in _subsection(table)]
     parts += _failures(study)
     parts += _slices(pictures)

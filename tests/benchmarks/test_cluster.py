@@ -14,6 +14,7 @@ from benchmarks.config_file import ConfigError
 from benchmarks.plan import make_plan
 from benchmarks.records import RecordStore, Status
 from benchmarks.runner import run_jobs, run_settings
+from datasets.fetching import FetchRequest
 
 ONE_PAIR = {"dataset": {"name": "toy:ToyDataset", "params": {"count": 1}}}
 
@@ -39,7 +40,7 @@ def run_on(cluster, tmp_path):
         results = tmp_path / "results"
         store = RecordStore(results / "records.jsonl")
         settings = run_settings(config, tmp_path / "cache", results)
-        with ClusterWorkers(cluster.scheduler_address, settings) as workers:
+        with ClusterWorkers(cluster.scheduler_address, settings, FetchRequest()) as workers:
             run_jobs(plan.jobs, workers, store, lambda job: None, lambda record: None)
         return store.read()
 
@@ -111,7 +112,7 @@ def test_an_address_where_nobody_answers_is_a_usage_error(monkeypatch, tmp_path,
     monkeypatch.setattr("benchmarks.cluster.CONNECT_WITHIN_S", 1)
     settings = run_settings(toy_config("Shift"), tmp_path, tmp_path)
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):
-        ClusterWorkers("tcp://127.0.0.1:9", settings)
+        ClusterWorkers("tcp://127.0.0.1:9", settings, FetchRequest())
 
 
 def test_nothing_is_written_outside_the_results_folder(tmp_path):

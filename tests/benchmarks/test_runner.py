@@ -39,7 +39,7 @@ def test_a_differentiable_backend_is_timed_backwards_too(toy_config, run_toy, on
     (record,) = run_toy(toy_config("Differentiable", **one_pair))
     assert record.value("backward_s") > 0
     assert record.gradient.usable
-    assert record.gradient.parameters_norm == pytest.approx(5.0)
+    assert record.gradient_check is None
 
 
 def test_what_backends_print_goes_to_a_log_and_their_litter_is_swept(

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks.config import Config
+from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 from benchmarks.panels import FloatArray, Panel
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+
+REQUEST = GradientCheckRequest(directions=8, seed=0, step=0.004, version="1")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +41,7 @@ def make() -> Callable[..., RunRecord]:
         threads: int = 2,
         effective: dict[str, Any] | None = None,
         params: dict[str, Any] | None = None,
+        check: GradientCheck | None = None,
         provenance: dict[str, Any] | None = None,
         **scores: float | None,
     ) -> RunRecord:
@@ -59,6 +63,7 @@ def make() -> Callable[..., RunRecord]:
             repeat=repeat,
             threads=threads,
             device=device,
+            gradient_check=REQUEST if check else None,
         )
         circumstances: dict[str, Any] = {
             "commit": "0123456789abcdef",
@@ -86,6 +91,7 @@ def make() -> Callable[..., RunRecord]:
             before=before or {},
             after=scores,
             gradient=gradient,
+            gradient_check=check,
             effective=effective or {},
             artefacts=artefacts or {},
             provenance=Provenance(**(circumstances | (provenance or {}))),
