@@ -68,6 +68,7 @@ class LocalWorkers(Workers):
         start = time.monotonic()
         try:
             worker = self._take(key)
+            worker.wait_until_ready()
             start = time.monotonic()
             answer = worker.run(job)
         except (WorkerEndedError, OSError) as error:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from typing import Any
 
 from benchmarks.child_process import start_module
 from benchmarks.kernel_oom import out_of_memory_kills
@@ -85,6 +86,18 @@ class WorkerProcess:
         """Whether the process is still there."""
         return self._process.poll() is None
 
+    def wait_until_ready(self) -> None:
+        """Return when the process has imported what it needs.
+
+        Raises
+        ------
+        WorkerEndedError
+            When it does not come to that.
+        """
+        if not self._ready:
+            self._ask(self._settings, _START)
+            self._ready = True
+
     def run(self, job: Job) -> Answer:
         """Run a job and end whatever it leaves running.
 
@@ -93,30 +106,27 @@ class WorkerProcess:
         WorkerEndedError
             When the job ended the worker or had to be ended with it.
         """
-        kills = out_of_memory_kills()
-        try:
-            if not self._ready:
-                self._connection.send(self._settings)
-                self._await(_START)
-                self._connection.recv()
-                self._ready = True
-            self._connection.send(job)
-            self._await(job.limits)
-            answer: Answer = self._connection.recv()
-        except WorkerEndedError as error:
-            ended = error
-        except Exception:  # the connection's end, or whatever comes of reading what a broken process wrote
-            ended = self._why_it_ended(kills)
-        else:
-            self._family.end_descendants()
-            return answer
-        self.end()
-        raise ended
+        answer: Answer = self._ask(job, job.limits)
+        self._family.end_descendants()
+        return answer
 
     def end(self) -> None:
         """End the process and all that it started."""
         self._family.end()
         self._process.wait()
+
+    def _ask(self, question: WorkerSettings | Job, limits: Limits) -> Any:
+        kills = out_of_memory_kills()
+        try:
+            self._connection.send(question)
+            self._await(limits)
+            return self._connection.recv()
+        except WorkerEndedError as error:
+            ended = error
+        except Exception:  # the connection's end, or whatever comes of reading what a broken process wrote
+            ended = self._why_it_ended(kills)
+        self.end()
+        raise ended
 
     def _await(self, limits: Limits) -> None:
         """Wait until the worker says something or is gone."""

@@ -306,6 +306,19 @@ class LeavesChildren(Toy):
             note(subprocess.Popen(["sleep", "1000"], **options).pid)
 
 
+class HangsWithChildren(Toy):
+    """Hangs in C, with a child in a session of its own."""
+
+    name = "hangs_with_children"
+
+    def register(self):
+        child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        folder = Path(os.environ["TOY_NOTES"]) / "pids"
+        for pid in (os.getpid(), child.pid):
+            (folder / str(pid)).touch()
+        ctypes.PyDLL(None).sleep(1000)
+
+
 class LeavesChildrenAndCrashes(LeavesChildren):
     name = "leaves_children_and_crashes"
 
