@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.commands.calibrate import calibrate
 from benchmarks.commands.fetch import fetch
+from benchmarks.commands.job_script import job_script
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
@@ -31,3 +32,4 @@ app.command()(fetch)
 app.command()(verify)
 app.command()(where)
 app.command()(calibrate)
+app.command("job-script")(job_script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,14 +27,15 @@ from benchmarks.commands.shared import (
     usage_errors,
 )
 from benchmarks.estimate import Times, duration
-from benchmarks.local_workers import LocalWorkers
 from benchmarks.plan import Job, Plan
 from benchmarks.progress import RunProgress
 from benchmarks.records import Status
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 from benchmarks.selection import Resume, parse_filters, select
+from benchmarks.start_workers import start_workers
 from benchmarks.transfers import TransferProgress
+from benchmarks.workers import Workers, WorkersLostError
 from datasets.fetching import FetchRequest
 
 RetryOption = Annotated[
@@ -42,6 +44,15 @@ RetryOption = Annotated[
         "--retry-failed/--keep-failed",
         help="Run again what failed, and nothing else / leave what failed as it is, and run what has no record.  "
         "[default: run whatever is not ok]",
+        show_default=False,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Hand the jobs to a Dask scheduler, for example tcp://host:8786.  [default: the config's 'cluster', "
+        "else this machine]",
         show_default=False,
     ),
 ]
@@ -64,6 +75,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run and how long it may take; change nothing.")
     ] = False,
+    scheduler: SchedulerOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a gate fails.")] = False,
     results_dir: ResultsOption = Path("results"),
     data_dir: DataOption = None,
@@ -93,20 +105,24 @@ def run(
             done = sum(known.get(job.job_id) is Status.OK for job in plan.jobs)
             if done:
                 console.print(f"{done} of {len(plan.jobs)} jobs are already done.")
-            work_off(plan, todo, done, folder, cache_root(data_dir))
+            settings = run_settings(plan.config, cache_root(data_dir), folder.path)
+            work_off(todo, done, folder, start_workers(plan.config, settings, scheduler, request))
             passed = show_report(folder)
     if strict and not passed:
         raise typer.Exit(EXIT_GATE_FAILED)
 
 
-def work_off(plan: Plan, todo: Sequence[Job], done: int, folder: ResultsFolder, data: Path) -> None:
-    """Run jobs and show how they go; an interrupt ends the command."""
+def work_off(
+    todo: Sequence[Job], done: int, folder: ResultsFolder, starting: AbstractContextManager[Workers]
+) -> None:
+    """Run jobs and show how they go; an interrupt, or the loss of all workers, ends the command."""
     with RunProgress(console, total=done + len(todo), done=done) as progress:
         try:
-            with LocalWorkers(run_settings(plan.config, data, folder.path)) as workers:
+            with starting as workers:
                 run_jobs(todo, workers, folder.store, progress.started, progress.finished)
-        except KeyboardInterrupt:
-            errors.print("Interrupted. What is done is stored; the same command continues.", style="yellow")
+        except (KeyboardInterrupt, WorkersLostError) as error:
+            why = str(error) or "Interrupted"
+            errors.print(f"{why}. What is done is stored; the same command continues.", style="yellow")
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

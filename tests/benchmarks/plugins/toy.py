@@ -247,6 +247,41 @@ class Hangs(Toy):
         threading.Event().wait()
 
 
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MarkParams:
+    """Parameters of the backends that leave a mark."""
+
+    mark: str = ""
+
+
+class HangsOnce(Toy):
+    """Tells the id of its process's parent through a named pipe and hangs; the second time it works."""
+
+    name = "hangs_once"
+    Params = MarkParams
+
+    def register(self):
+        try:
+            Path(self.params.mark).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        Path(f"{self.params.mark}.pipe").write_text(str(os.getppid()))
+        threading.Event().wait()
+
+
+class KillsParent(Toy):
+    """Counts its attempts in a file and kills the process that its own was started by."""
+
+    name = "kills_parent"
+    Params = MarkParams
+
+    def register(self):
+        with Path(self.params.mark).open("a") as file:
+            file.write("x")
+        os.kill(os.getppid(), signal.SIGKILL)
+        threading.Event().wait()
+
+
 class HangsInC(Toy):
     """Sleeps in a C function that keeps the interpreter's lock, so that no other thread of Python can run."""
 
