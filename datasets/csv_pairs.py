@@ -86,7 +86,11 @@ class CsvPairs(PreparedDataset[CsvParams]):
     @property
     def version(self) -> str:
         """Hash of the list and of every file that it names."""
-        return self._version
+        return _digest("".join(f"{name} {version}\n" for name, version in self._versions.items()))
+
+    def source_versions(self) -> Mapping[str, str]:
+        """Return by id a hash of the pair's files and of the code that reads and prepares them."""
+        return self._versions
 
     @property
     def description(self) -> str:
@@ -156,17 +160,18 @@ class CsvPairs(PreparedDataset[CsvParams]):
         return listed
 
     @cached_property
-    def _version(self) -> str:
-        digest = hashlib.sha256()
+    def _versions(self) -> dict[str, str]:
+        code = [sha256(Path(__file__).with_name(name)) for name in ("reading.py", "csv_pairs.py")]
+        hashes: dict[Path, str] = {}
+        versions = {}
         for listed in self._listed:
-            digest.update(f"{listed.pair_id}\n".encode())
+            lines = [listed.pair_id, *code, preparation_version()]
             for role, path in sorted(listed.files.items()):
-                content = sha256(path) if path.is_file() else "missing"
-                digest.update(f"{role} {content}\n".encode())
-        for name in ("reading.py", "csv_pairs.py"):
-            digest.update(sha256(Path(__file__).with_name(name)).encode())
-        digest.update(preparation_version().encode())
-        return digest.hexdigest()[:16]
+                if path not in hashes:
+                    hashes[path] = sha256(path) if path.is_file() else "missing"
+                lines.append(f"{role} {hashes[path]}")
+            versions[listed.pair_id] = _digest("\n".join(lines))
+        return versions
 
     def _info(self, listed: Listed) -> PairInfo:
         reader = sitk.ImageFileReader()
@@ -180,6 +185,10 @@ class CsvPairs(PreparedDataset[CsvParams]):
         samples = [n for n in reader.GetSize() if n > 1]
         subjects = tuple(listed.files[role].name.partition(".")[0] for role in ("fixed", "moving"))
         return PairInfo(listed.pair_id, len(samples), subjects, "listed")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _read_list(path: Path) -> tuple[Listed, ...]:
