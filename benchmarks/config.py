@@ -181,7 +181,7 @@ class GradientCheckConfig(Section):
 
     pairs: Annotated[int, Field(ge=0)] = 0
     directions: Annotated[int, Field(ge=2, le=1000)] = 8
-    step: Annotated[float, Field(gt=0, le=0.1)] = 0.004
+    step: Annotated[float, Field(gt=0, le=0.1)] = 0.02
 
 
 class GateBase(Section):
