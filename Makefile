@@ -4,6 +4,8 @@ CONFIG ?= configs/embedded.yaml
 VENV := .venv
 # Where to find PyTorch wheels other than the default ones, for example an index of CPU or CUDA builds.
 TORCH_INDEX ?=
+# Options of data-NAME: --accept-licence, --from PATH, --offline, --data-dir PATH.
+FETCH ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -13,6 +15,7 @@ INSTALLED := $(VENV)/.installed
 help:
 	@echo "make bench [CONFIG=configs/x.yaml]  run a benchmark, print its tables, write its report"
 	@echo "make smoke                          a benchmark of a few jobs, in less than a minute"
+	@echo "make data-NAME [FETCH=...]          fetch a dataset; FETCH takes --accept-licence, --from PATH, ..."
 	@echo "make results                        run the published benchmark and regenerate RESULTS.md"
 	@echo "make test                           run the tests"
 	@echo "make lint                           check style, types and the direction of imports"
@@ -24,7 +27,10 @@ setup: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+	# openneuro-py needs urllib3-future, whose wheel overwrites urllib3 for everybody; its source package can be told
+	# not to.
+	URLLIB3_NO_OVERRIDE=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--no-binary urllib3-future \
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,dev]"
 	touch $@
 
@@ -33,6 +39,10 @@ bench: $(INSTALLED)
 
 smoke: $(INSTALLED)
 	$(BIN)/python -m benchmarks run --strict configs/smoke.yaml
+
+# make data-ds007328, or make data-lpba40 FETCH="--accept-licence --from archive.zip"
+data-%: $(INSTALLED)
+	$(BIN)/python -m benchmarks fetch $* $(FETCH)
 
 results: $(INSTALLED)
 	$(BIN)/python -m benchmarks run configs/embedded.yaml

@@ -5,11 +5,14 @@ from __future__ import annotations
 import typer
 
 from benchmarks.commands.calibrate import calibrate
+from benchmarks.commands.fetch import fetch
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
 from benchmarks.commands.run import run
 from benchmarks.commands.validate import validate
+from benchmarks.commands.verify import verify
+from benchmarks.commands.where import where
 
 app = typer.Typer(
     help="Compare medical image registration backends on the same pairs, under the same conditions.",
@@ -22,4 +25,7 @@ app.command()(report)
 app.command()(validate)
 app.command("list")(list_names)
 app.command()(publish)
+app.command()(fetch)
+app.command()(verify)
+app.command()(where)
 app.command()(calibrate)

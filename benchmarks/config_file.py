@@ -58,7 +58,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """
     data = _read_mapping(path)
     for override in overrides:
-        _apply(data, override)
+        apply_override(data, override)
     try:
         return Config.model_validate(data)
     except ValidationError as error:
@@ -117,7 +117,14 @@ def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
+def apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one key of nested mappings and lists, as ``--set key.key=value`` asks.
+
+    Raises
+    ------
+    ConfigError
+        When it does not look like that, or addresses what is not there.
+    """
     path, separator, text = override.partition("=")
     keys = path.split(".")
     if not separator or not all(keys):

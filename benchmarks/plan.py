@@ -23,6 +23,7 @@ from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from datasets.base import Dataset
+from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
 
 
@@ -93,7 +94,7 @@ class Plan:
     datasets: dict[str, Dataset[Any]]
 
 
-def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
+def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest | None = None) -> Plan:
     """Expand a config into jobs.
 
     Parameters
@@ -104,20 +105,30 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
         Where datasets keep their files.
     source : str
         The config's file name, for messages.
+    fetch : FetchRequest or None
+        How to fetch the datasets before their pairs are listed; None lists what there is.
 
     Raises
     ------
     ConfigError
         When a backend, dataset, parameter, pair or gate label does not exist.
+    DatasetError
+        When a dataset cannot be fetched, or cannot list its pairs before it is.
     """
-    datasets = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
+    opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
     sets = [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
     _check_labels(config, sets, source)
+    # Last, so that a mistake in the config is told before anything large is fetched.
+    if fetch is not None:
+        for dataset in opened:
+            dataset.fetch(fetch)
     jobs = []
-    for chosen, dataset, pairs in datasets:
+    for index, dataset in enumerate(opened):
+        chosen = config.all_datasets[index]
+        pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
+        dataset_version, dataset_params = dataset.version, _dump(dataset.params)
         checked = _pairs_to_check(config, pairs)
-        dataset_params = _dump(dataset.params)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
@@ -135,7 +146,7 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=dataset.version,
+                        dataset_version=dataset_version,
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,
@@ -152,7 +163,9 @@ def make_plan(config: Config, cache_root: Path, source: str) -> Plan:
                     jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
-    return Plan(config, tuple(jobs), {chosen.name: dataset for chosen, dataset, _ in datasets})
+    return Plan(
+        config, tuple(jobs), {one.name: data for one, data in zip(config.all_datasets, opened, strict=True)}
+    )
 
 
 def job_id(identity: Identity) -> str:
@@ -190,24 +203,28 @@ def _dump(params: Any) -> dict[str, Any]:
     return dumped
 
 
-def _open_dataset(
-    config: Config, index: int, cache_root: Path, source: str
-) -> tuple[DatasetConfig, Dataset[Any], Sequence[PairInfo]]:
-    chosen = config.all_datasets[index]
-    place = f"{source}: dataset" if config.dataset else f"{source}: datasets[{index}]"
+def _place(config: Config, index: int, source: str) -> str:
+    return f"{source}: dataset" if config.dataset else f"{source}: datasets[{index}]"
+
+
+def _open_dataset(config: Config, index: int, cache_root: Path, source: str) -> Dataset[Any]:
+    chosen, place = config.all_datasets[index], _place(config, index, source)
     try:
         found = dataset_class(chosen.name)
     except LookupError as error:
         raise ConfigError(f"{place}.name: {error}") from None
-    dataset = found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
+    return found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
+
+
+def _chosen_pairs(chosen: DatasetConfig, dataset: Dataset[Any], place: str) -> Sequence[PairInfo]:
     pairs = dataset.pairs()
-    if chosen.pairs is not None:
-        for pattern in chosen.pairs:
-            if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
-                hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
-                raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
-        pairs = tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
-    return chosen, dataset, pairs
+    if chosen.pairs is None:
+        return pairs
+    for pattern in chosen.pairs:
+        if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
+            hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
+            raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
+    return tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
 
 
 def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[ParameterSet]:

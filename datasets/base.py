@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 
 ParamsT = TypeVar("ParamsT")
@@ -13,6 +14,22 @@ ParamsT = TypeVar("ParamsT")
 
 class DatasetError(Exception):
     """Data that cannot be had or used; the message names the file and the way out."""
+
+
+class FetchError(DatasetError):
+    """Data that could not be fetched; what was complete before still is."""
+
+
+def refuse_source(request: FetchRequest, dataset: str) -> None:
+    """Refuse a copy that the user gives of a dataset that is not fetched.
+
+    Raises
+    ------
+    FetchError
+        When the request has a source.
+    """
+    if request.source is not None:
+        raise FetchError(f"{dataset}: is not fetched from anywhere: leave out --from {request.source}")
 
 
 class Dataset(ABC, Generic[ParamsT]):
@@ -51,8 +68,14 @@ class Dataset(ABC, Generic[ParamsT]):
         """One or two sentences for the report: what the images are and what they are no evidence of."""
 
     @abstractmethod
-    def fetch(self) -> None:
-        """Make every pair loadable. Idempotent; cheap when nothing is missing."""
+    def fetch(self, request: FetchRequest) -> None:
+        """Make every pair loadable. Idempotent; cheap and without network when nothing is missing.
+
+        Raises
+        ------
+        FetchError
+            When that is not possible; the message says what to do.
+        """
 
     @abstractmethod
     def pairs(self) -> tuple[PairInfo, ...]:

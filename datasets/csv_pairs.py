@@ -5,24 +5,23 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from datasets.base import Dataset
-from datasets.cache import DerivedFolder, sha256
+from datasets.base import refuse_source
+from datasets.cache import sha256
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
-from datasets.prealignment import prealign
-from datasets.reading import ImageError, foreground, read_image, read_labels, read_mask
-from datasets.resolution import resample_isotropic
-from datasets.slicing import axial_info, axial_pair
+from datasets.preparation import Preparation, PreparedDataset
+from datasets.preparation import version as preparation_version
+from datasets.reading import ImageError, read_image, read_labels, read_mask
 
 REQUIRED = ("pair_id", "fixed", "moving")
 FILES = (
@@ -36,7 +35,6 @@ FILES = (
     "moving_landmarks",
     "true_transform",
 )
-SLICE_SIZE = 256
 SWAPPED = {"fixed": "moving", "moving": "fixed"}
 
 
@@ -51,28 +49,15 @@ class CsvParams:
         ``moving_mask``, ``fixed_labels``, ``moving_labels``, ``fixed_landmarks``, ``moving_landmarks`` (CSV
         of physical points in mm, LPS, a row each, no heading) and ``true_transform`` (any file that ITK
         reads; fixed points to moving points). Paths are relative to the file; blank means absent.
-    spacing_mm : float or None
-        Resample images, masks and labels to cubic voxels of this size; None leaves the grids as they are.
-    prealignment : {"none", "rigid", "affine"}
-        Common start of all backends, computed with SimpleITK and kept in the cache.
-    prealignment_metric : {"correlation", "mattes"}
-        Correlation for images of one modality, Mattes' mutual information for two.
-    mask : {"given", "foreground"}
-        ``foreground`` takes the voxels that are not zero where no mask is given.
     directions : {"as_listed", "both"}
         ``both`` adds every pair with the roles exchanged, ``-reversed`` appended to its id.
-    axial_slices : tuple of float
-        Cut 2D pairs out of prealigned 3D ones, at these shares of the height of the fixed image's foreground: 256
-        by 256 pixels of ``spacing_mm``, or of 1 mm. Empty keeps the volumes.
+    preparation : Preparation
+        What is done to the images.
     """
 
     path: Path
-    spacing_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    prealignment: Literal["none", "rigid", "affine"] = "none"
-    prealignment_metric: Literal["correlation", "mattes"] = "correlation"
-    mask: Literal["given", "foreground"] = "given"
     directions: Literal["as_listed", "both"] = "as_listed"
-    axial_slices: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    preparation: Preparation = Preparation()
 
 
 @dataclass(frozen=True)
@@ -92,7 +77,7 @@ class Listed:
         return Listed(f"{self.pair_id}-reversed", files)
 
 
-class CsvPairs(Dataset[CsvParams]):
+class CsvPairs(PreparedDataset[CsvParams]):
     """Pairs of image files listed in a CSV."""
 
     name = "csv"
@@ -106,15 +91,9 @@ class CsvPairs(Dataset[CsvParams]):
     @property
     def description(self) -> str:
         """Where the pairs come from and how they were prepared."""
-        params = self.params
-        steps = [f"resampled to {params.spacing_mm:g} mm"] if params.spacing_mm else []
-        steps += (
-            [f"{params.prealignment} prealignment with SimpleITK"] if params.prealignment != "none" else []
-        )
-        steps += ["axial slices"] if params.axial_slices else []
-        return f"Pairs listed in {params.path.name}: {', '.join(steps) or 'as they are'}."
+        return f"Pairs listed in {self.params.path.name}: {self.params.preparation.description}."
 
-    def fetch(self) -> None:
+    def fetch(self, request: FetchRequest) -> None:
         """Check that every file is there.
 
         Raises
@@ -122,6 +101,7 @@ class CsvPairs(Dataset[CsvParams]):
         ImageError
             Naming the first file that is not.
         """
+        refuse_source(request, self.name)
         for listed in self._listed:
             for role, path in listed.files.items():
                 if not path.is_file():
@@ -129,37 +109,44 @@ class CsvPairs(Dataset[CsvParams]):
                         f"{self.params.path}: pair {listed.pair_id}: {role}: no such file: {path}"
                     )
 
-    def pairs(self) -> tuple[PairInfo, ...]:
+    def source_pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs; reads the headers of the fixed images."""
-        infos = tuple(self._info(listed) for listed in self._listed)
-        heights = self.params.axial_slices
-        return tuple(axial_info(info, height) for info in infos for height in heights) if heights else infos
+        return tuple(self._info(listed) for listed in self._listed)
 
-    def load(self, pair_id: str) -> Pair:
-        """Read, check and prepare one pair.
+    def read(self, pair_id: str) -> Pair:
+        """Read and check one pair.
 
         Raises
         ------
-        KeyError
-            When the list has no such pair.
         ImageError
             When a file cannot be used.
         """
-        heights = self.params.axial_slices or (None,)
-        found = {
-            axial_info(self._info(listed), height).pair_id if height else listed.pair_id: (listed, height)
-            for listed in self._listed
-            for height in heights
-        }
-        if pair_id not in found:
-            raise KeyError(f"{self.params.path} has no pair {pair_id!r}, only {', '.join(found)}")
-        listed, height = found[pair_id]
-        pair = self._resampled(self._read(listed))
-        if self.params.prealignment != "none":
-            pair = replace(pair, prealignment=self._prealignment(listed, pair))
-        if height is None:
-            return pair
-        return axial_pair(pair, height, SLICE_SIZE, self.params.spacing_mm or 1.0)
+        listed = next(one for one in self._listed if one.pair_id == pair_id)
+        files = listed.files
+        fixed, moving = read_image(files["fixed"]), read_image(files["moving"])
+        if fixed.GetDimension() != moving.GetDimension():
+            raise ImageError(f"{files['moving']}: is not of the same dimension as {files['fixed']}")
+        images = {"fixed": fixed, "moving": moving}
+        labels, masks = {}, {}
+        for side, image in images.items():
+            if path := files.get(f"{side}_labels"):
+                labels[side] = read_labels(path, image, files[side])
+            if path := files.get(f"{side}_mask"):
+                masks[side] = read_mask(path, image, files[side])
+        transform = files.get("true_transform")
+        return Pair(
+            self._info(listed),
+            fixed,
+            moving,
+            fixed_mask=masks.get("fixed"),
+            moving_mask=masks.get("moving"),
+            fixed_labels=labels.get("fixed"),
+            moving_labels=labels.get("moving"),
+            label_names=_label_names(labels),
+            true_transform=_read_transform(transform) if transform else None,
+            fixed_landmarks=_read_landmarks(files.get("fixed_landmarks"), fixed.GetDimension()),
+            moving_landmarks=_read_landmarks(files.get("moving_landmarks"), fixed.GetDimension()),
+        )
 
     @cached_property
     def _listed(self) -> tuple[Listed, ...]:
@@ -176,8 +163,9 @@ class CsvPairs(Dataset[CsvParams]):
             for role, path in sorted(listed.files.items()):
                 content = sha256(path) if path.is_file() else "missing"
                 digest.update(f"{role} {content}\n".encode())
-        for name in ("prealignment.py", "reading.py", "resolution.py", "slicing.py", "csv_pairs.py"):
+        for name in ("reading.py", "csv_pairs.py"):
             digest.update(sha256(Path(__file__).with_name(name)).encode())
+        digest.update(preparation_version().encode())
         return digest.hexdigest()[:16]
 
     def _info(self, listed: Listed) -> PairInfo:
@@ -192,74 +180,6 @@ class CsvPairs(Dataset[CsvParams]):
         samples = [n for n in reader.GetSize() if n > 1]
         subjects = tuple(listed.files[role].name.partition(".")[0] for role in ("fixed", "moving"))
         return PairInfo(listed.pair_id, len(samples), subjects, "listed")
-
-    def _read(self, listed: Listed) -> Pair:
-        files = listed.files
-        fixed, moving = read_image(files["fixed"]), read_image(files["moving"])
-        if fixed.GetDimension() != moving.GetDimension():
-            raise ImageError(f"{files['moving']}: is not of the same dimension as {files['fixed']}")
-        images = {"fixed": fixed, "moving": moving}
-        labels, masks = {}, {}
-        for side, image in images.items():
-            if path := files.get(f"{side}_labels"):
-                labels[side] = read_labels(path, image, files[side])
-            if path := files.get(f"{side}_mask"):
-                masks[side] = read_mask(path, image, files[side])
-            elif self.params.mask == "foreground":
-                masks[side] = foreground(image, files[side])
-        transform = files.get("true_transform")
-        return Pair(
-            self._info(listed),
-            fixed,
-            moving,
-            fixed_mask=masks.get("fixed"),
-            moving_mask=masks.get("moving"),
-            fixed_labels=labels.get("fixed"),
-            moving_labels=labels.get("moving"),
-            label_names=_label_names(labels),
-            true_transform=_read_transform(transform) if transform else None,
-            fixed_landmarks=_read_landmarks(files.get("fixed_landmarks"), fixed.GetDimension()),
-            moving_landmarks=_read_landmarks(files.get("moving_landmarks"), fixed.GetDimension()),
-        )
-
-    def _resampled(self, pair: Pair) -> Pair:
-        spacing_mm = self.params.spacing_mm
-        if spacing_mm is None:
-            return pair
-
-        def discrete(image: sitk.Image | None) -> sitk.Image | None:
-            return None if image is None else resample_isotropic(image, spacing_mm, labels=True)
-
-        return replace(
-            pair,
-            fixed=resample_isotropic(pair.fixed, spacing_mm, labels=False),
-            moving=resample_isotropic(pair.moving, spacing_mm, labels=False),
-            fixed_mask=discrete(pair.fixed_mask),
-            moving_mask=discrete(pair.moving_mask),
-            fixed_labels=discrete(pair.fixed_labels),
-            moving_labels=discrete(pair.moving_labels),
-        )
-
-    def _prealignment(self, listed: Listed, pair: Pair) -> sitk.Transform:
-        model, metric = self.params.prealignment, self.params.prealignment_metric
-        assert model != "none"
-
-        def build(folder: Path) -> None:
-            target = folder / "transform" / "prealignment.h5"
-            target.parent.mkdir()
-            sitk.WriteTransform(prealign(pair.fixed, pair.moving, model, metric), str(target))
-
-        recipe = {
-            "dataset": self.version,
-            "pair": listed.pair_id,
-            "spacing_mm": str(self.params.spacing_mm),
-            "prealignment": model,
-            "metric": metric,
-            "SimpleITK": sitk.Version.VersionString(),
-        }
-        name = hashlib.sha256(repr(sorted(recipe.items())).encode()).hexdigest()[:16]
-        derived = DerivedFolder(self.cache_root / "derived" / "csv" / name, recipe, build)
-        return sitk.ReadTransform(str(derived.checked("transform") / "prealignment.h5"))
 
 
 def _read_list(path: Path) -> tuple[Listed, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from pathlib import Path
 
@@ -11,11 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 from nibabel.spatialimages import HeaderDataError
 
+from datasets.analyze import image_of, is_analyze, read_analyze
 from datasets.base import DatasetError
+from datasets.compressed import check_compressed
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
-_CHUNK_BYTES = 2**20
 
 
 class ImageError(DatasetError):
@@ -23,7 +23,9 @@ class ImageError(DatasetError):
 
 
 def read_image(path: Path) -> sitk.Image:
-    """Read a scalar 2D or 3D image; a trailing dimension of one sample is dropped.
+    """Read a scalar 2D or 3D image; trailing dimensions of one sample are dropped.
+
+    Analyze files do not say where they lie: their axes are taken for ITK's.
 
     Raises
     ------
@@ -34,14 +36,13 @@ def read_image(path: Path) -> sitk.Image:
     if not path.is_file():
         raise ImageError(f"{path}: no such file")
     try:
-        image = sitk.ReadImage(str(path))
+        image = image_of(*read_analyze(path)) if is_analyze(path) else sitk.ReadImage(str(path))
         _refuse_what_itk_passes_over(path)
     except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ImageError(f"{path}: cannot be read as an image: {said}") from None
-    while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
-        size = [*image.GetSize()[:-1], 0]
-        image = sitk.Extract(image, size, [0] * image.GetDimension())
+    while image.GetDimension() > 2 and image.GetSize()[-1] == 1:
+        image = _without_last_dimension(image)
     if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
         shape = "×".join(map(str, image.GetSize()))
         raise ImageError(
@@ -89,27 +90,18 @@ def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     return mask
 
 
-def foreground(image: sitk.Image, path: Path) -> sitk.Image:
-    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
-
-    Raises
-    ------
-    ImageError
-        When it is zero everywhere.
-    """
-    mask = image != 0
-    if not sitk.GetArrayViewFromImage(mask).any():
-        raise ImageError(f"{path}: is zero everywhere")
-    return mask
+def _without_last_dimension(image: sitk.Image) -> sitk.Image:
+    extract = sitk.ExtractImageFilter()
+    # A slice of a volume may lie across the axes that are kept: its directions then say nothing in the plane.
+    extract.SetDirectionCollapseToStrategy(extract.DIRECTIONCOLLAPSETOGUESS)
+    extract.SetSize([*image.GetSize()[:-1], 0])
+    return extract.Execute(image)
 
 
 def _refuse_what_itk_passes_over(path: Path) -> None:
     """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
-    if path.name.endswith(".gz"):
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
-    if path.name.endswith((".nii", ".nii.gz")):
+    check_compressed(path)
+    if path.name.endswith((".nii", ".nii.gz", ".img")) and not is_analyze(path):
         values = np.asanyarray(nib.load(path).dataobj)
         if not np.isfinite(values).all():
             raise ImageError(f"{path}: holds NaN or infinite values: replace them first")

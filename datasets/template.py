@@ -14,8 +14,9 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from datasets import icbm152, stored, synthesis
-from datasets.base import Dataset
+from datasets.base import Dataset, refuse_source
 from datasets.cache import DerivedFolder, sha256
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.recipes import RECIPES_2D, RECIPES_3D, Recipe
 
@@ -84,8 +85,9 @@ class TemplateDataset(Dataset[ParamsT]):
             "recovered; they are no evidence about accuracy between different subjects."
         )
 
-    def fetch(self) -> None:
+    def fetch(self, request: FetchRequest) -> None:
         """Make every pair loadable: generate them all unless the cache has them."""
+        refuse_source(request, self.name)
         self._folder.ensure()
 
     def pairs(self) -> tuple[PairInfo, ...]:

@@ -13,6 +13,8 @@ from benchmarks.calibration import calibration_config, calibration_jobs
 from benchmarks.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
+    LicenceOption,
+    OfflineOption,
     ResultsOption,
     SetOption,
     cache_root,
@@ -25,6 +27,8 @@ from benchmarks.noise import save_calibration
 from benchmarks.plan import make_plan
 from benchmarks.progress import RunProgress
 from benchmarks.runner import run_settings
+from benchmarks.transfers import TransferProgress
+from datasets.fetching import FetchRequest
 
 
 def calibrate(
@@ -40,6 +44,8 @@ def calibrate(
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs of each dataset to time.")] = 3,
     results_dir: ResultsOption = Path("results"),
     data_dir: DataOption = None,
+    accept_licence: LicenceOption = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Run one backend twice under two names, and keep how far their times lie apart: the noise floor.
 
@@ -47,9 +53,9 @@ def calibrate(
     """
     with usage_errors():
         chosen = calibration_config(load_config(config, overrides or []), run, repeats)
-        plan = make_plan(chosen, cache_root(data_dir), str(config))
-        for dataset in plan.datasets.values():
-            dataset.fetch()
+        with TransferProgress(errors) as transfers:
+            request = FetchRequest(accept_licence, offline=offline, progress=transfers)
+            plan = make_plan(chosen, cache_root(data_dir), str(config), request)
         jobs = calibration_jobs(plan, pairs)
         folder = results_dir / f"{chosen.name}-calibration"
         shutil.rmtree(folder, ignore_errors=True)

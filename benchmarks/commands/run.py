@@ -13,6 +13,8 @@ from benchmarks.commands.shared import (
     EXIT_INTERRUPTED,
     ConfigArgument,
     DataOption,
+    LicenceOption,
+    OfflineOption,
     ResultsOption,
     SetOption,
     cache_root,
@@ -26,6 +28,8 @@ from benchmarks.progress import RunProgress
 from benchmarks.records import Status, latest
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
+from benchmarks.transfers import TransferProgress
+from datasets.fetching import FetchRequest
 
 
 def run(
@@ -34,17 +38,19 @@ def run(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a gate fails.")] = False,
     results_dir: ResultsOption = Path("results"),
     data_dir: DataOption = None,
+    accept_licence: LicenceOption = False,
+    offline: OfflineOption = False,
 ) -> None:
     """Run what is not done yet, print the tables and write the report.
 
     Jobs that already have an ``ok`` record are skipped: the same command resumes a run that was interrupted.
     """
     with usage_errors():
-        plan = plan_of(config, overrides or [], data_dir)
+        with TransferProgress(errors) as transfers:
+            request = FetchRequest(accept_licence, offline=offline, progress=transfers)
+            plan = plan_of(config, overrides or [], data_dir, request)
         folder = ResultsFolder(results_dir / plan.config.name)
         known = latest(folder.store.read())
-        for dataset in plan.datasets.values():
-            dataset.fetch()
     done = {job_id for job_id, record in known.items() if record.status is Status.OK}
     todo = [job for job in plan.jobs if job.job_id not in done]
     folder.begin(plan, str(config), overrides or [])

@@ -15,9 +15,11 @@ from benchmarks.config import Config
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.plan import Plan, make_plan
 from datasets.base import DatasetError
+from datasets.fetching import FetchRequest
 from reports.publish import PublishError
 
 EXIT_GATE_FAILED = 1
+EXIT_DAMAGED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -33,6 +35,9 @@ SetOption = Annotated[
         help="Override a key of the config; checked like the file. May be given several times.",
     ),
 ]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A dataset, as `list` shows it, or package.module:Class.")
+]
 ResultsOption = Annotated[
     Path, typer.Option("--results-dir", help="Folder that holds one folder per benchmark.")
 ]
@@ -43,6 +48,12 @@ DataOption = Annotated[
         envvar="REGBENCH_DATA_DIR",
         help="Where datasets keep their files.  [default: the user's cache folder]",
     ),
+]
+LicenceOption = Annotated[
+    bool, typer.Option("--accept-licence", help="You have read the terms of the datasets and accept them.")
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="Do not touch the network; a file that is missing is an error.")
 ]
 
 
@@ -56,10 +67,12 @@ def usage_errors() -> Iterator[None]:
         raise typer.Exit(EXIT_USAGE) from None
 
 
-def plan_of(config: Path, overrides: list[str], data_dir: Path | None) -> Plan:
-    """Load a config and expand it into jobs."""
+def plan_of(
+    config: Path, overrides: list[str], data_dir: Path | None, fetch: FetchRequest | None = None
+) -> Plan:
+    """Load a config, fetch its datasets if asked to, and expand it into jobs."""
     loaded: Config = load_config(config, overrides)
-    return make_plan(loaded, cache_root(data_dir), str(config))
+    return make_plan(loaded, cache_root(data_dir), str(config), fetch)
 
 
 def cache_root(data_dir: Path | None) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair
 from datasets.template import Template2D, Template2DParams, Template3D, Template3DParams
 
@@ -17,14 +18,14 @@ IMAGES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "movin
 @pytest.fixture(scope="session")
 def template2d(tmp_path_factory: pytest.TempPathFactory) -> Template2D:
     dataset = Template2D(Template2DParams(), tmp_path_factory.mktemp("cache2d"))
-    dataset.fetch()
+    dataset.fetch(FetchRequest())
     return dataset
 
 
 @pytest.fixture(scope="session")
 def template3d(tmp_path_factory: pytest.TempPathFactory) -> Template3D:
     dataset = Template3D(Template3DParams(spacing_mm=4.0), tmp_path_factory.mktemp("cache3d"))
-    dataset.fetch()
+    dataset.fetch(FetchRequest())
     return dataset
 
 

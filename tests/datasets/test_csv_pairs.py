@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from datasets.base import DatasetError
 from datasets.csv_pairs import CsvPairs, CsvParams
+from datasets.fetching import FetchRequest
+from datasets.preparation import Preparation
 
 SHIFT_MM = (6.0, -4.0, 2.0)
 
@@ -50,7 +52,11 @@ def write_list(folder, *rows, columns="pair_id,fixed,moving,fixed_labels,moving_
 
 @pytest.fixture
 def open_pairs(folder):
-    return lambda **params: CsvPairs(CsvParams(path=folder / "pairs.csv", **params), folder / "cache")
+    def opened(directions="as_listed", **preparation):
+        params = CsvParams(folder / "pairs.csv", directions, Preparation(**preparation))
+        return CsvPairs(params, folder / "cache")
+
+    return opened
 
 
 def dice(pair, transform):
@@ -77,7 +83,7 @@ def test_prealignment_finds_the_shift_and_is_stored_not_baked_in(open_pairs, fol
     moved = pair.prealignment.TransformPoint(point)
     assert np.subtract(moved, point) == pytest.approx(SHIFT_MM, abs=0.3)
     assert pair.moving.GetSize() == open_pairs().load("a_b").moving.GetSize()
-    (stored,) = (folder / "cache" / "derived" / "csv").glob("*/transform/prealignment.h5")
+    (stored,) = (folder / "cache" / "derived" / "csv").glob("*/content/transform.h5")
     before = stored.stat().st_mtime_ns
     again = data.load("a_b").prealignment
     assert stored.stat().st_mtime_ns == before
@@ -142,7 +148,7 @@ def test_a_faulty_list_is_named_with_the_fault(open_pairs, folder, columns, row,
 def test_a_missing_file_is_found_before_anything_runs(open_pairs, folder):
     (folder / "b_labels.nii.gz").unlink()
     with pytest.raises(DatasetError, match=r"pair a_b: moving_labels: no such file: .*b_labels"):
-        open_pairs().fetch()
+        open_pairs().fetch(FetchRequest())
 
 
 def break_image(path, change):
@@ -200,7 +206,8 @@ def test_landmarks_and_a_true_transform_come_along(open_pairs, folder):
 )
 def test_two_brains_on_different_grids_overlap_after_the_affine_start(tmp_path):
     path = Path(os.environ["REGBENCH_BRAINS"], "pairs.csv")
-    data = CsvPairs(CsvParams(path=path, spacing_mm=2.0, prealignment="affine", mask="foreground"), tmp_path)
+    preparation = Preparation(spacing_mm=2.0, prealignment="affine", mask="foreground")
+    data = CsvPairs(CsvParams(path, preparation=preparation), tmp_path)
     pair = data.load(data.pairs()[0].pair_id)
     warped = sitk.Resample(pair.moving_labels, pair.fixed_labels, pair.prealignment, sitk.sitkNearestNeighbor)
     overlap = sitk.LabelOverlapMeasuresImageFilter()

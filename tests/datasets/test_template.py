@@ -11,6 +11,7 @@ import pydantic
 import pytest
 import SimpleITK as sitk
 
+from datasets.fetching import FetchRequest
 from datasets.pair import Pair
 from datasets.template import Template2D, Template2DParams, Template3D, Template3DParams
 
@@ -200,7 +201,7 @@ def test_cache_is_used_again(template2d: Template2D) -> None:
     manifests = list(template2d.cache_root.rglob("manifest.json"))
     stamps = [path.stat().st_mtime_ns for path in manifests]
     again = Template2D(Template2DParams(), template2d.cache_root)
-    again.fetch()
+    again.fetch(FetchRequest())
     again.load("rotation")
     assert [path.stat().st_mtime_ns for path in manifests] == stamps
 
@@ -210,7 +211,7 @@ def test_damaged_image_is_made_anew(
 ) -> None:
     whole = digest(template2d.load("bspline"))
     dataset = Template2D(Template2DParams(), tmp_path)
-    dataset.fetch()
+    dataset.fetch(FetchRequest())
     victim = next(tmp_path.rglob("bspline/moving.mha"))
     content = bytearray(victim.read_bytes())
     content[-1000] ^= 0xFF

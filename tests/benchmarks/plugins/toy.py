@@ -47,7 +47,7 @@ class ToyDataset(Dataset):
     version = "1"
     description = "Three Gaussian blobs and their translation."
 
-    def fetch(self):
+    def fetch(self, request):
         pass
 
     def pairs(self):

@@ -6,6 +6,8 @@ from typing import Literal
 
 import SimpleITK as sitk
 
+from datasets.preparation.errors import StepError
+
 LinearModel = Literal["rigid", "affine"]
 Metric = Literal["correlation", "mattes"]
 
@@ -36,6 +38,11 @@ def prealign(fixed: sitk.Image, moving: sitk.Image, model: LinearModel, metric: 
     SimpleITK.Transform
         Maps physical points of the fixed image to physical points of the moving image.
 
+    Raises
+    ------
+    StepError
+        When there is nothing to align by.
+
     References
     ----------
     Mattes, D. et al., "PET-CT image registration in the chest using free-form deformations", IEEE
@@ -45,7 +52,10 @@ def prealign(fixed: sitk.Image, moving: sitk.Image, model: LinearModel, metric: 
     dimension = fixed.GetDimension()
     rigid = sitk.Euler3DTransform() if dimension == 3 else sitk.Euler2DTransform()
     moments = sitk.CenteredTransformInitializerFilter.MOMENTS
-    start = sitk.CenteredTransformInitializer(fixed, moving, rigid, moments)
+    try:
+        start = sitk.CenteredTransformInitializer(fixed, moving, rigid, moments)
+    except RuntimeError as error:
+        raise StepError(f"has no centre of mass to start from ({_said(error)})") from None
     aligned = _optimise(fixed, moving, start, metric)
     if model == "rigid":
         return aligned
@@ -77,5 +87,12 @@ def _optimise(fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform, metr
     method.SetSmoothingSigmasPerLevel(_SMOOTHING_SIGMAS_VOXELS)
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
     method.SetInitialTransform(start, inPlace=False)
-    found = method.Execute(fixed, moving)
+    try:
+        found = method.Execute(fixed, moving)
+    except RuntimeError as error:
+        raise StepError(f"cannot be aligned by SimpleITK ({_said(error)})") from None
     return found.GetBackTransform() if isinstance(found, sitk.CompositeTransform) else found
+
+
+def _said(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[-1]

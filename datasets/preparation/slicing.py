@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import SimpleITK as sitk
 
+from datasets.base import DatasetError
 from datasets.pair import Pair, PairInfo
 
 
@@ -27,7 +28,7 @@ def axial_pair(pair: Pair, height: float, size: int, spacing_mm: float) -> Pair:
     pair : Pair
         3D images with a prealignment or on the same position in space.
     height : float
-        Where to cut the fixed image's foreground: 0 is its lowest point, 1 its highest.
+        Where to cut the fixed mask, or the fixed image where it is not zero: 0 is the lowest point, 1 the highest.
     size : int
         Samples along both axes.
     spacing_mm : float
@@ -37,8 +38,13 @@ def axial_pair(pair: Pair, height: float, size: int, spacing_mm: float) -> Pair:
     -------
     Pair
         2D, x to the patient's left, y to the back; labels and masks come along.
+
+    Raises
+    ------
+    DatasetError
+        When a mask does not reach the slice.
     """
-    plane = _plane(pair.fixed, height, size, spacing_mm)
+    plane = _plane(pair.fixed if pair.fixed_mask is None else pair.fixed_mask, height, size, spacing_mm)
     still = sitk.Transform(3, sitk.sitkIdentity)
     start = pair.prealignment or still
 
@@ -64,7 +70,13 @@ def axial_pair(pair: Pair, height: float, size: int, spacing_mm: float) -> Pair:
         fixed_landmarks=None,
         moving_landmarks=None,
     )
-    return replace(flat, label_names=_present(flat))
+    for side, mask in (("fixed", flat.fixed_mask), ("moving", flat.moving_mask)):
+        if mask is not None and not sitk.GetArrayViewFromImage(mask).any():
+            raise DatasetError(
+                f"pair {flat.info.pair_id}: the {side} mask does not reach this slice: ask for another height "
+                "or a better prealignment"
+            )
+    return flat
 
 
 def _plane(image: sitk.Image, height: float, size: int, spacing_mm: float) -> sitk.Image:
@@ -80,12 +92,3 @@ def _plane(image: sitk.Image, height: float, size: int, spacing_mm: float) -> si
     half = math.floor(size / 2) * spacing_mm
     plane.SetOrigin([centre[0] - half, centre[1] - half, centre[2]])
     return plane
-
-
-def _present(pair: Pair) -> dict[int, str]:
-    """Return the names of the labels that both slices show."""
-    if pair.fixed_labels is None or pair.moving_labels is None:
-        return {}
-    images = (pair.fixed_labels, pair.moving_labels)
-    found = [{int(value) for value in np.unique(sitk.GetArrayViewFromImage(image))} for image in images]
-    return {value: name for value, name in pair.label_names.items() if value in found[0] & found[1]}

@@ -1,0 +1,198 @@
+"""Archives that somebody else made: unpacked whole or not at all, and never outside their folder."""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from datasets.base import FetchError
+from datasets.paths import inside
+
+_CHUNK_BYTES = 1 << 20
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may become before it is taken for a bomb.
+
+    Attributes
+    ----------
+    ratio : float
+        Unpacked size over the archive's size.
+    free_bytes : int
+        Unpacked size up to which the ratio does not matter: label images compress a thousandfold.
+    total_bytes : int
+        Largest unpacked size.
+    members : int
+        Largest number of members.
+    """
+
+    ratio: float = 100.0
+    free_bytes: int = 1 << 30
+    total_bytes: int = 1 << 38
+    members: int = 1_000_000
+
+
+LIMITS = Limits()
+
+
+class ArchiveError(FetchError):
+    """An archive that cannot or must not be unpacked; the message names it and the member."""
+
+
+def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
+    """Unpack a zip or tar archive, and the zip archives inside it, into an empty folder.
+
+    A zip archive inside the archive is replaced by what it holds, in the folder where it lies; deeper ones stay.
+
+    Parameters
+    ----------
+    archive : Path
+        Zip, or tar with or without gzip, bzip2 or xz compression; told by its content.
+    folder : Path
+        Empty; the caller makes it appear where it belongs when this has returned.
+    limits : Limits
+        Against bombs.
+
+    Raises
+    ------
+    ArchiveError
+        For an archive that is none, is damaged or encrypted, or holds a member that is neither file nor folder, leaves
+        the folder or appears twice, and for a bomb.
+    OSError
+        When the disk is full or refuses.
+    """
+    budget = _Budget(archive, limits)
+    _unpack(archive, str(archive), folder, budget)
+    for inner in sorted(folder.rglob("*.zip")):
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            outside = inner.replace(Path(scratch, inner.name))
+            _unpack(outside, f"{archive}: {inner.relative_to(folder).as_posix()}", inner.parent, budget)
+
+
+class _Budget:
+    """Counts what comes out of an archive."""
+
+    def __init__(self, archive: Path, limits: Limits) -> None:
+        allowed = max(limits.free_bytes, limits.ratio * archive.stat().st_size)
+        self._bytes_left = min(allowed, limits.total_bytes)
+        self._members_left = limits.members
+
+    def take_member(self, shown: str) -> None:
+        self._members_left -= 1
+        if self._members_left < 0:
+            raise ArchiveError(f"{shown}: holds more members than any dataset: it looks like an archive bomb")
+
+    def take_bytes(self, count: int, shown: str) -> None:
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise ArchiveError(
+                f"{shown}: unpacks to far more than its size: it looks like an archive bomb; get it from its source "
+                "again, or unpack it yourself and give the folder with --from"
+            )
+
+
+def _unpack(archive: Path, shown: str, folder: Path, budget: _Budget) -> None:
+    with _damage(shown):
+        if zipfile.is_zipfile(archive):
+            _unpack_zip(archive, shown, folder, budget)
+        elif tarfile.is_tarfile(archive):
+            _unpack_tar(archive, shown, folder, budget)
+        else:
+            raise ArchiveError(
+                f"{shown}: is neither a zip nor a tar archive; was a web page or a part of it saved? "
+                "Download it again, or give the unpacked folder with --from"
+            )
+
+
+@contextmanager
+def _damage(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ArchiveError(
+            f"{shown}: is damaged ({error}): delete it and fetch it again, or give a sound copy with --from"
+        ) from None
+
+
+def _unpack_zip(archive: Path, shown: str, folder: Path, budget: _Budget) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            path = _place(folder, member.filename, shown, budget)
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _refused(shown, member.filename, "a link or a device")
+            if member.flag_bits & 1:
+                raise ArchiveError(
+                    f"{shown}: {member.filename} is encrypted: unpack it yourself, then --from FOLDER"
+                )
+            if member.is_dir():
+                path.mkdir(parents=True, exist_ok=True)
+            else:
+                with _unsupported(shown, member.filename), opened.open(member) as source:
+                    _write(source.read, path, shown, member.filename, budget)
+
+
+def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> None:
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            path = _place(folder, member.name, shown, budget)
+            if member.isdir():
+                path.mkdir(parents=True, exist_ok=True)
+            elif member.isreg():
+                source = opened.extractfile(member)
+                assert source is not None
+                with source:
+                    _write(source.read, path, shown, member.name, budget)
+            else:
+                raise _refused(shown, member.name, "a link or a device")
+
+
+@contextmanager
+def _unsupported(shown: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotImplementedError as error:
+        raise ArchiveError(f"{shown}: {name}: {error}: unpack it yourself, then --from FOLDER") from None
+
+
+def _place(folder: Path, name: str, shown: str, budget: _Budget) -> Path:
+    budget.take_member(shown)
+    try:
+        # Tar archives made inside a folder start with a member for the folder itself.
+        return folder if name in (".", "./") else inside(folder, name)
+    except ValueError as error:
+        raise ArchiveError(
+            f"{shown}: a member is refused: {error}; the archive is hostile or broken: get it from its source again"
+        ) from None
+
+
+def _refused(shown: str, name: str, what: str) -> ArchiveError:
+    return ArchiveError(
+        f"{shown}: {name} is {what}, which no dataset needs: the archive is hostile or broken: get it from its source "
+        "again"
+    )
+
+
+def _write(read: Callable[[int], bytes], path: Path, shown: str, name: str, budget: _Budget) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file: IO[bytes] = path.open("xb")
+    except (FileExistsError, NotADirectoryError):
+        raise ArchiveError(
+            f"{shown}: {name} is there twice, as another file or folder: get it again"
+        ) from None
+    with file:
+        while chunk := read(_CHUNK_BYTES):
+            budget.take_bytes(len(chunk), shown)
+            file.write(chunk)
