@@ -31,7 +31,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	# not to.
 	URLLIB3_NO_OVERRIDE=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt \
 		--no-binary urllib3-future \
-		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,dev]"
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,cluster,dev]"
 	touch $@
 
 bench: $(INSTALLED)

@@ -15,7 +15,8 @@ from benchmarks.local_workers import LocalWorkers
 from benchmarks.names import nearest_hint
 from benchmarks.noise import Calibration, PairTimes
 from benchmarks.plan import Job, Plan
-from benchmarks.records import RecordStore, RunRecord, Status
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord, Status
 from benchmarks.runner import run_jobs
 from benchmarks.workers import RunSettings, Workers
 

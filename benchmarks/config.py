@@ -7,25 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
 from benchmarks.catalogue import METRICS
-from benchmarks.frozen import Frozen
+from benchmarks.cluster_config import ClusterConfig
 from benchmarks.names import nearest_hint
 from benchmarks.records import Track
+from benchmarks.section import Section
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._,+()-]{0,79}$")]
-
-
-class Section(Frozen):
-    """A mapping of a config file; an unknown key is an error that names the nearest valid one."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for key in data:
-                if key not in cls.model_fields:
-                    raise ValueError(f"unknown key {key!r}{nearest_hint(str(key), cls.model_fields)}")
-        return data
 
 
 class DatasetConfig(Section):
@@ -330,6 +318,8 @@ class Config(Section):
         At least one.
     resources, timing, gradient_check, limits, figures
         See there.
+    cluster : ClusterConfig or None
+        Where the jobs run: on a cluster with a queue; None takes this machine.
     gates : tuple of gates
         Conditions with PASS or FAIL.
     """
@@ -345,6 +335,7 @@ class Config(Section):
     timing: TimingConfig = TimingConfig()
     gradient_check: GradientCheckConfig = GradientCheckConfig()
     limits: LimitsConfig = LimitsConfig()
+    cluster: ClusterConfig | None = None
     gates: tuple[Gate, ...] = ()
     figures: FiguresConfig = FiguresConfig()
 
@@ -363,4 +354,7 @@ class Config(Section):
         ):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what} {repeated[0]!r} is given twice")
+        if self.cluster and self.cluster.cores < max(self.resources.thread_counts):
+            asked = max(self.resources.thread_counts)
+            raise ValueError(f"cluster: cores must be at least the {asked} threads of resources")
         return self

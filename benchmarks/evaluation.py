@@ -19,6 +19,7 @@ from benchmarks.resampling import (
     FloatArray,
     InvalidResult,
     compose,
+    covered_fraction,
     displacement_field,
     inside_fraction,
     sampled,
@@ -46,6 +47,9 @@ _POOLED: Mapping[str, Callable[[list[Counts]], Score]] = {
     "target_overlap_pooled": overlap.target_overlap_pooled,
 }
 _PROBES = 10_000  # voxels of the mask by which a transform that loses the moving image is recognised
+_COVERED = (
+    0.9  # of these, which a displacement field must at least cover; coarse ones may end short of the border
+)
 _SURFACE = ("hd95_mm", "assd_mm")
 
 
@@ -116,8 +120,8 @@ def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Tran
     Raises
     ------
     InvalidResult
-        When a transform has another dimension than the pair or is not finite, or when the whole transform
-        leaves nothing of the moving image inside the mask.
+        When a transform has another dimension than the pair, lies on another grid or is not finite, or when the
+        whole transform leaves nothing of the moving image inside the mask.
     ValueError
         When the pair's images or mask cannot be normalised.
     """
@@ -143,7 +147,12 @@ def _whole_displacement(
     displacement = displacement_field(transform, pair.fixed)
     index = np.argwhere(images.mask)
     probes = index[:: max(1, len(index) // _PROBES)]
-    destinations = voxel_centres(probes, pair.fixed) + displacement[tuple(probes.T)]
+    centres = voxel_centres(probes, pair.fixed)
+    if registration is not None and (covered := covered_fraction(registration, centres)) < _COVERED:
+        raise InvalidResult(
+            f"the displacement field covers {covered:.0%} of the fixed mask: it lies on a wrong grid"
+        )
+    destinations = centres + displacement[tuple(probes.T)]
     if inside_fraction(destinations, pair.moving) == 0:
         raise InvalidResult("the transform maps every voxel of the fixed mask outside the moving image")
     return displacement

@@ -30,7 +30,7 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
-from benchmarks.worker import WorkerSettings
+from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
 
@@ -88,18 +88,17 @@ class Executor:
     def run(self, job: Job) -> RunRecord:
         """Run one job.
 
-        Every exception that a backend or a dataset raises, ``SystemExit`` included, becomes the record's
-        failure.
+        Everything that a backend or a dataset raises, ``SystemExit`` included, becomes the record's failure.
         """
         measurement = Measurement()
         status, failure = Status.OK, None
         before, gpu = machine_state(), ""
-        with _temporary_folder(self._settings.run.results / "tmp" / job.job_id):
+        with _temporary_folder(self._settings.scratch / job.job_id):
             try:
                 device = open_device(self._settings.run.device)
                 gpu = device.name
                 self._measure(job, measurement, device)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 status, failure = _classify(error), _failure(measurement.stage, error)
         return self._record(
             job, measurement, status, failure, self._witness.tell(before, effective_threads(), gpu)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
-import signal
-from concurrent.futures import Future
+import time
+import uuid
+from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
+from threading import Lock
 
-from pebble import ProcessExpired, ProcessPool
-
+from benchmarks.guardian import Guardian
 from benchmarks.plan import Job
-from benchmarks.provenance import Checkout, provenance
+from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
-from benchmarks.worker import WorkerSettings, initialise, run_job
+from benchmarks.worker_process import WorkerEndedError, WorkerProcess
+from benchmarks.worker_protocol import WorkerSettings
 from benchmarks.workers import RunSettings, Workers
+
+_Key = tuple[str, int]
 
 
 class LocalWorkers(Workers):
-    """One worker process per backend and thread count, started when its first job comes.
+    """Worker processes that serve one backend with one number of threads each.
+
+    A process is started when a job finds none of its kind idle, and reused until a job ends it.
 
     Parameters
     ----------
@@ -27,7 +34,16 @@ class LocalWorkers(Workers):
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        self._pools: dict[tuple[str, int], ProcessPool] = {}
+        self._witness = Witness(settings)
+        self._mark = uuid.uuid4().hex
+        self._scratch = settings.results / "tmp" / self._mark
+        self._idle: defaultdict[_Key, list[WorkerProcess]] = defaultdict(list)
+        self._started: set[WorkerProcess] = set()
+        self._numbers = count()
+        self._stopped = False
+        self._lock = Lock()
+        self._threads = ThreadPoolExecutor(settings.concurrent_jobs, thread_name_prefix="worker")
+        self._guardian = Guardian(self._mark, self._scratch)
 
     @property
     def capacity(self) -> int:
@@ -35,56 +51,59 @@ class LocalWorkers(Workers):
         return self._settings.concurrent_jobs
 
     def schedule(self, job: Job) -> Future[RunRecord]:
-        """Queue a job at its backend's worker; its time limit starts when it starts."""
-        key = (job.identity.backend, job.identity.threads)
-        if key not in self._pools:
-            self._pools[key] = ProcessPool(
-                max_workers=1,
-                context=multiprocessing.get_context("spawn"),
-                initializer=initialise,
-                initargs=(WorkerSettings(*key, run=self._settings),),
-            )
-        answer: Future[RunRecord] = Future()
-        answer.set_running_or_notify_cancel()
-        future: Future[RunRecord] = self._pools[key].schedule(
-            run_job, args=[job], timeout=job.limits.timeout_s
-        )
-        future.add_done_callback(lambda done: answer.set_result(self._outcome(done, job)))
-        return answer
+        """Queue a job; see :meth:`Workers.schedule`."""
+        return self._threads.submit(self._run, job)
 
     def stop(self) -> None:
-        """End all workers at once."""
-        for pool in self._pools.values():
-            pool.stop()
-        for pool in self._pools.values():
-            pool.join()
+        """End all workers at once, with whatever they are doing."""
+        with self._lock:
+            self._stopped = True
+        for worker in self._started:
+            worker.end()
+        self._threads.shutdown(cancel_futures=True)
+        self._guardian.finish()
 
-    def _outcome(self, future: Future[RunRecord], job: Job) -> RunRecord:
-        """Return the worker's record, or write one for a worker that could not."""
+    def _run(self, job: Job) -> RunRecord:
+        key = (job.identity.backend, job.identity.threads)
+        start = time.monotonic()
         try:
-            return future.result()
-        except TimeoutError:
-            status = Status.TIMEOUT
-            message = f"ended after the time limit of {job.limits.timeout_s:g} s"
-        except ProcessExpired as error:
-            status, message = Status.KILLED, _death(error.exitcode)
-        except Exception as error:
-            status, message = Status.FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
-        finally:
-            shutil.rmtree(self._settings.results / "tmp" / job.job_id, ignore_errors=True)
-        source = Checkout(self._settings.commit, self._settings.dirty)
+            worker = self._take(key)
+            worker.wait_until_ready()
+            start = time.monotonic()
+            answer = worker.run(job)
+        except (WorkerEndedError, OSError) as error:
+            record = self._failure(job, error)
+        else:
+            record = answer.record
+            self._give_back(key, worker, reusable=answer.reusable)
+        shutil.rmtree(self._scratch / job.job_id, ignore_errors=True)
+        return record.model_copy(update={"wall_s": time.monotonic() - start})
+
+    def _take(self, key: _Key) -> WorkerProcess:
+        with self._lock:
+            if self._stopped:
+                raise WorkerEndedError(Status.KILLED, "the workers were stopped")
+            self._started = {worker for worker in self._started if worker.alive}
+            while self._idle[key]:
+                if (worker := self._idle[key].pop()).alive:
+                    return worker
+            settings = WorkerSettings(*key, scratch=self._scratch, run=self._settings)
+            worker = WorkerProcess(settings, f"{self._mark}-{next(self._numbers)}")
+            self._started.add(worker)
+            return worker
+
+    def _give_back(self, key: _Key, worker: WorkerProcess, *, reusable: bool) -> None:
+        if reusable:
+            with self._lock:
+                self._idle[key].append(worker)
+        else:
+            worker.end()
+
+    def _failure(self, job: Job, error: WorkerEndedError | OSError) -> RunRecord:
         return RunRecord(
             job_id=job.job_id,
+            status=error.status if isinstance(error, WorkerEndedError) else Status.FAILED,
             identity=job.identity,
-            status=status,
-            failure=Failure(stage="worker", message=message),
-            provenance=provenance(source, {}, self._settings.concurrent_jobs, gpu=""),
+            failure=Failure(stage="worker", message=str(error)[:500]),
+            provenance=self._witness.tell(None, {}, gpu=""),
         )
-
-
-def _death(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return f"the worker process was ended by {name}{hint}"
-    return f"the worker process exited with code {exitcode}"

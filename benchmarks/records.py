@@ -1,14 +1,11 @@
-"""The record of one job, and the append-only store that holds them."""
+"""The record of one job."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.catalogue import METRICS
 from benchmarks.frozen import Frozen as Frozen
@@ -41,20 +38,22 @@ class Identity(Frozen):
         Label of the backend and parameter set in the config, as tables show it.
     backend : str
         Name of the adapter.
+    dataset, pair_id : str
+        The dataset and its pair.
     backend_version : dict of str to str
         Versions of what the backend's numbers depend on; for sources in this checkout, their hash.
     params : dict
         The adapter's parameters, defaults resolved.
     track : {"matched", "recommended", "reference"}
         Same schedule for all, each tool's own best practice, or no competitor.
-    dataset, dataset_version : str
-        Name and content version.
+    dataset_version : str
+        Version of the dataset's content.
     dataset_params : dict
         The dataset's parameters, defaults resolved.
     evaluation_version : str
         Hash of the sources that compute the metrics.
-    pair_id, kind : str
-        The pair and what distinguishes it.
+    kind : str
+        What distinguishes the pair.
     subjects : tuple of str
         Whose images they are.
     dimension : int
@@ -71,14 +70,14 @@ class Identity(Frozen):
 
     run: str
     backend: str
+    dataset: str
+    pair_id: str
     backend_version: dict[str, str]
     params: dict[str, Any]
     track: Track
-    dataset: str
     dataset_version: str
     dataset_params: dict[str, Any]
     evaluation_version: str
-    pair_id: str
     kind: str
     subjects: tuple[str, ...]
     dimension: Literal[2, 3]
@@ -192,10 +191,12 @@ class RunRecord(BaseModel):
     ----------
     job_id : str
         Hash of ``identity``.
-    identity : Identity
-        What was asked for.
     status : Status
         How it ended.
+    wall_s : float or None
+        Seconds from when a worker was given the job until it was done with, warm-up and failures included.
+    identity : Identity
+        What was asked for.
     failure : Failure or None
         Set unless ``ok``.
     seconds : dict of str to float
@@ -229,8 +230,9 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     job_id: str
-    identity: Identity
     status: Status
+    wall_s: float | None = None
+    identity: Identity
     failure: Failure | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     peak_rss_mib: float | None = None
@@ -268,64 +270,3 @@ class RunRecord(BaseModel):
                 return self.gradient_check.norm_ratio if self.gradient_check else None
             case _:
                 return self.after.get(metric)
-
-
-class RecordStore:
-    """Append-only JSON Lines file, the source of truth of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is created with the first record.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, record: RunRecord) -> None:
-        """Write one record durably: it is on disk when this returns.
-
-        A line torn by an earlier crash is ended first, so that it cannot swallow this record.
-        """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = record.model_dump_json().encode() + b"\n"
-        with self.path.open("ab+") as file:
-            if file.tell() and not self._ends_with_newline(file):
-                line = b"\n" + line
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> list[RunRecord]:
-        """Return all records in the order written; a line torn by a crash is passed over.
-
-        Raises
-        ------
-        ValueError
-            When a complete line is not a record; the message names file and line.
-        """
-        if not self.path.exists():
-            return []
-        records = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n"), start=1):
-            if not line:
-                continue
-            try:
-                records.append(RunRecord.model_validate_json(line))
-            except ValidationError as error:
-                # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                if error.errors()[0]["type"] != "json_invalid":
-                    raise ValueError(
-                        f"{self.path}:{number}: not a record of this version: {error}"
-                    ) from error
-        return records
-
-    @staticmethod
-    def _ends_with_newline(file: Any) -> bool:
-        file.seek(-1, os.SEEK_END)
-        return bool(file.read(1) == b"\n")
-
-
-def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
-    """Return the last record of each job id: the one that counts after a resume."""
-    return {record.job_id: record for record in records}

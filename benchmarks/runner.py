@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks.config import Config
 from benchmarks.plan import Job
 from benchmarks.provenance import checkout
-from benchmarks.records import RecordStore, RunRecord
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord
 from benchmarks.workers import RunSettings, Workers
 
 

@@ -46,6 +46,10 @@ class RunSettings:
     diff_sha256: str = ""
 
 
+class WorkersLostError(Exception):
+    """Nobody is left to do the jobs; what is done is stored."""
+
+
 class Workers(ABC):
     """Runs jobs somewhere; leaving its context ends everything that it started."""
 

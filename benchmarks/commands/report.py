@@ -50,7 +50,7 @@ def show_report(folder: ResultsFolder) -> bool:
         console.print(terminal_table(table))
     if stored.pending:
         console.print(
-            f"{stored.pending} of {len(stored.manifest.job_ids)} jobs have not run yet.", style="yellow"
+            f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"
         )
     console.print(f"Report: {path}", soft_wrap=True)
     return all(gate.passed for gate in gates)

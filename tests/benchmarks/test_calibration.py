@@ -3,7 +3,7 @@ import pytest
 from benchmarks.calibration import calibrate, calibration_config, calibration_jobs
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import make_plan
-from benchmarks.records import RecordStore
+from benchmarks.record_store import RecordStore
 from benchmarks.runner import run_settings
 
 
