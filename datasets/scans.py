@@ -10,8 +10,7 @@ from typing import Literal
 import SimpleITK as sitk
 
 from datasets.pair import Pair, PairInfo
-from datasets.preparation.masks import foreground
-from datasets.reading import ImageError, read_image, read_labels
+from datasets.reading import ImageError, foreground, read_image, read_labels
 
 MaskSource = Literal["none", "foreground", "labelled"]
 
@@ -62,9 +61,9 @@ def read_pair(
         if scan.labels is not None:
             labels[side] = read_labels(scan.labels, images[side], scan.image)
         if mask == "foreground":
-            masks[side] = _region(images[side], scan.image)
+            masks[side] = foreground(images[side], scan.image)
         elif mask == "labelled" and scan.labels is not None:
-            masks[side] = _region(labels[side], scan.labels)
+            masks[side] = foreground(labels[side], scan.labels)
     return Pair(
         info,
         images["fixed"],
@@ -75,10 +74,3 @@ def read_pair(
         moving_labels=labels.get("moving"),
         label_names=label_names,
     )
-
-
-def _region(image: sitk.Image, path: Path) -> sitk.Image:
-    mask = foreground(image)
-    if not sitk.GetArrayViewFromImage(mask).any():
-        raise ImageError(f"{path}: is zero everywhere")
-    return mask
