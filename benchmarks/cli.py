@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks.commands.calibrate import calibrate
 from benchmarks.commands.fetch import fetch
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
@@ -27,3 +28,4 @@ app.command()(publish)
 app.command()(fetch)
 app.command()(verify)
 app.command()(where)
+app.command()(calibrate)

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
 from benchmarks.catalogue import METRICS
+from benchmarks.frozen import Frozen
 from benchmarks.names import nearest_hint
-from benchmarks.records import Frozen, Track
+from benchmarks.records import Track
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._,+()-]{0,79}$")]
@@ -45,6 +46,34 @@ class DatasetConfig(Section):
     pairs: tuple[str, ...] | None = None
 
 
+class LimitsConfig(Section):
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory in MiB of the worker process and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
+class RunLimitsConfig(Section):
+    """Limits of one run's jobs, where they differ from the config's.
+
+    Attributes
+    ----------
+    timeout_s, memory_mib : float or None
+        As in ``limits``; None takes the value from there.
+    """
+
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    memory_mib: Annotated[float, Field(gt=0)] | None = None
+
+
 class RunConfig(Section):
     """One backend with one parameter set, or a sweep of them.
 
@@ -64,6 +93,8 @@ class RunConfig(Section):
         Names of the datasets to run on; None takes all.
     repeats : int or None
         Overrides ``timing.repeats``.
+    limits : RunLimitsConfig
+        Overrides ``limits``.
     """
 
     label: Label
@@ -73,6 +104,16 @@ class RunConfig(Section):
     track: Track = "recommended"
     datasets: tuple[str, ...] | None = None
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
+    limits: RunLimitsConfig = RunLimitsConfig()
+
+
+ThreadCount = Annotated[int, Field(ge=1, le=1024)]
+# The tags tell error messages which of the two was meant; first_problem leaves them out of the place.
+Threads = Annotated[
+    Annotated[ThreadCount, Tag("<one>")]
+    | Annotated[tuple[ThreadCount, ...], Field(min_length=1), Tag("<several>")],
+    Discriminator(lambda given: "<several>" if isinstance(given, list | tuple) else "<one>"),
+]
 
 
 class ResourcesConfig(Section):
@@ -80,17 +121,30 @@ class ResourcesConfig(Section):
 
     Attributes
     ----------
-    threads : int
-        Threads per library, the same for all backends.
+    threads : int or tuple of int
+        Threads per library, the same for all backends; several counts are a sweep: every job
+        runs at each, those of reference rows at the first.
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Jobs that may run at once. Timings are comparable at 1 alone; others are marked.
     """
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = 2
+    threads: Threads = 2
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @property
+    def thread_counts(self) -> tuple[int, ...]:
+        """The counts to run at, whichever way they were given."""
+        return (self.threads,) if isinstance(self.threads, int) else self.threads
+
+    @field_validator("threads")
+    @classmethod
+    def _different(cls, threads: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(threads, tuple) and len(set(threads)) < len(threads):
+            raise ValueError(f"a count is given twice in {list(threads)}")
+        return threads
 
 
 class TimingConfig(Section):
@@ -108,16 +162,26 @@ class TimingConfig(Section):
     warmup: Annotated[int, Field(ge=0, le=10)] = 1
 
 
-class LimitsConfig(Section):
-    """What a single job may take before it is ended and recorded.
+class GradientCheckConfig(Section):
+    """Whether gradients are compared with central differences of the backend's own solve.
+
+    Untimed, after everything else of a job. It costs 4 registrations per direction, and 2 more each time the step
+    has to be shortened because the solve is uneven; it is given up when the time limit of the job comes near.
 
     Attributes
     ----------
-    timeout_s : float
-        Wall-clock seconds, all stages together.
+    pairs : int
+        How many pairs of each dataset, chosen by a hash of seed and id, so that a larger number adds to a smaller;
+        every differentiable run is checked on them, in its first repeat. 0 checks none.
+    directions : int
+        Random smooth directions, in the moving and the fixed image in turn.
+    step : float
+        Largest root mean square change of an image, in normalised intensities.
     """
 
-    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    pairs: Annotated[int, Field(ge=0)] = 0
+    directions: Annotated[int, Field(ge=2, le=1000)] = 8
+    step: Annotated[float, Field(gt=0, le=0.1)] = 0.004
 
 
 class GateBase(Section):
@@ -196,15 +260,24 @@ class BoundGate(MetricGate):
 
 
 class GradientGate(GateBase):
-    """A backend must return finite, non-zero gradients on every pair.
+    """A backend must return finite, non-zero gradients on every pair, and right ones where that was checked.
+
+    With ``min_cosine`` or ``max_norm_deviation`` at least one pair has to be checked (see ``gradient_check``),
+    and a check that tells nothing fails the gate.
 
     Attributes
     ----------
     differentiable : str
         Run label.
+    min_cosine : float or None
+        Smallest cosine between the gradient and central differences of the solve.
+    max_norm_deviation : float or None
+        Largest deviation of the ratio of their norms from 1.
     """
 
     differentiable: str
+    min_cosine: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_norm_deviation: Annotated[float, Field(ge=0)] | None = None
 
 
 def _gate_kind(data: Any) -> str:
@@ -255,7 +328,7 @@ class Config(Section):
         One dataset, or several: exactly one of the two keys.
     runs : tuple of RunConfig
         At least one.
-    resources, timing, limits, figures
+    resources, timing, gradient_check, limits, figures
         See there.
     gates : tuple of gates
         Conditions with PASS or FAIL.
@@ -270,6 +343,7 @@ class Config(Section):
     runs: Annotated[tuple[RunConfig, ...], Field(min_length=1)]
     resources: ResourcesConfig = ResourcesConfig()
     timing: TimingConfig = TimingConfig()
+    gradient_check: GradientCheckConfig = GradientCheckConfig()
     limits: LimitsConfig = LimitsConfig()
     gates: tuple[Gate, ...] = ()
     figures: FiguresConfig = FiguresConfig()

@@ -14,15 +14,33 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.config import Config, DatasetConfig, OracleGate, RunConfig
+from adapters.interface import Adapter, DifferentiableAdapter
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, OracleGate, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
-from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from datasets.base import Dataset
 from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory of the worker and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: float
+    memory_mib: float | None
 
 
 @dataclass(frozen=True)
@@ -35,12 +53,15 @@ class Job:
         Hash of ``identity``.
     identity : Identity
         What is asked for.
+    limits : Limits
+        What it may take; no part of the identity.
     keep_panels : bool
         Whether the slices for figures are kept.
     """
 
     job_id: str
     identity: Identity
+    limits: Limits
     keep_panels: bool
 
 
@@ -107,12 +128,17 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
         dataset_version, dataset_params = dataset.version, _dump(dataset.params)
+        checked = _pairs_to_check(config, pairs)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            check = _gradient_check(config, adapter, item)
+            counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
+            limits = _limits(config.limits, item.run.limits)
             for pair in pairs:
-                for repeat in range(item.run.repeats or config.timing.repeats):
+                repeats = range(item.run.repeats or config.timing.repeats)
+                for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
@@ -129,12 +155,12 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         dimension=2 if pair.dimension == 2 else 3,
                         seed=config.seed + repeat,
                         repeat=repeat,
-                        threads=config.resources.threads,
+                        threads=threads,
                         device=config.resources.device,
+                        gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
-                    jobs.append(
-                        Job(job_id(identity), identity, keep_panels=pair.pair_id in kept and repeat == 0)
-                    )
+                    shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
+                    jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
     return Plan(
@@ -164,6 +190,12 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
         return TypeAdapter(params_class).validate_python(dict(given))
     except ValidationError as error:
         raise ConfigError(first_problem(error, place)) from None
+
+
+def _limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
+    return Limits(
+        timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
+    )
 
 
 def _dump(params: Any) -> dict[str, Any]:
@@ -233,6 +265,26 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
     if config.figures.oracle is not None and config.figures.oracle not in labels:
         hint = nearest_hint(config.figures.oracle, labels)
         raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+
+
+def _gradient_check(
+    config: Config, adapter: type[Adapter[Any]], item: ParameterSet
+) -> GradientCheckRequest | None:
+    """Return what is asked of a run's gradient; None of a run that has none."""
+    if not (config.gradient_check.pairs and issubclass(adapter, DifferentiableAdapter)):
+        return None
+    if not adapter(build_params(adapter.Params, item.params, item.label)).differentiates:
+        return None
+    asked = config.gradient_check
+    return GradientCheckRequest(
+        directions=asked.directions, seed=config.seed, step=asked.step, version=gradient_check_version()
+    )
+
+
+def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    ids = [pair.pair_id for pair in pairs]
+    ids.sort(key=lambda pair_id: hashlib.sha256(f"{config.seed}|{pair_id}".encode()).digest())
+    return set(ids[: config.gradient_check.pairs])
 
 
 def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:

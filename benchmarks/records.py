@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.catalogue import METRICS
+from benchmarks.frozen import Frozen as Frozen
+from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 
 
 class Status(StrEnum):
@@ -28,12 +30,6 @@ class Status(StrEnum):
 
 Track = Literal["matched", "recommended", "reference"]
 Scores = dict[str, float | None]
-
-
-class Frozen(BaseModel):
-    """An immutable value that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Identity(Frozen):
@@ -69,6 +65,8 @@ class Identity(Frozen):
         Threads per library.
     device : str
         ``cpu`` or ``cuda:N``.
+    gradient_check : GradientCheckRequest or None
+        Set where the gradient is to be compared with differences of the solve.
     """
 
     run: str
@@ -88,6 +86,7 @@ class Identity(Frozen):
     repeat: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=1)]
     device: str
+    gradient_check: GradientCheckRequest | None = None
 
 
 class Failure(Frozen):
@@ -142,7 +141,7 @@ class Provenance(Frozen):
     python, platform, cpu : str
         Interpreter version, operating system, CPU model.
     cores : int
-        Logical processors the process may use.
+        Logical processors of the machine.
     memory_mib : int
         Physical memory.
     gpu : str
@@ -156,7 +155,13 @@ class Provenance(Frozen):
     concurrent_jobs : int
         Jobs allowed to run at once; timings are comparable at 1 alone.
     host, started_utc : str
-        Hostname; ISO 8601 time.
+        Hostname; ISO 8601 time when the job started.
+    environment : str
+        Digest of the full description in ``environments/`` of the results folder; empty where there is none.
+    affinity : tuple of int
+        Logical processors that the job was pinned to.
+    load_average_after, cpu_mhz, cpu_mhz_after : float or None
+        Load when the job ended; mean clock of its processors when it started and ended. None where unknown.
     """
 
     commit: str
@@ -173,6 +178,11 @@ class Provenance(Frozen):
     concurrent_jobs: int
     host: str
     started_utc: str
+    environment: str = ""
+    affinity: tuple[int, ...] = ()
+    load_average_after: float | None = None
+    cpu_mhz: float | None = None
+    cpu_mhz_after: float | None = None
 
 
 class RunRecord(BaseModel):
@@ -189,7 +199,8 @@ class RunRecord(BaseModel):
     failure : Failure or None
         Set unless ``ok``.
     seconds : dict of str to float
-        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate.
+        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate,
+        gradient_check.
     peak_rss_mib : float or None
         High-water mark of the worker's resident memory during prepare, register and backward.
     peak_cuda_mib : float or None
@@ -203,6 +214,8 @@ class RunRecord(BaseModel):
         The same for the prealigned start.
     gradient : Gradient or None
         Set for differentiable backends.
+    gradient_check : GradientCheck or None
+        Set where it was asked for and the job got so far.
     statistics, effective : dict
         Solver statistics; the schedule in the backend's own units.
     trace : tuple of tuple of float
@@ -227,6 +240,7 @@ class RunRecord(BaseModel):
     labels: dict[str, Scores] = Field(default_factory=dict)
     labels_before: dict[str, Scores] = Field(default_factory=dict)
     gradient: Gradient | None = None
+    gradient_check: GradientCheck | None = None
     statistics: dict[str, Any] = Field(default_factory=dict)
     effective: dict[str, Any] = Field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
@@ -248,6 +262,10 @@ class RunRecord(BaseModel):
                 return self.peak_rss_mib
             case "peak_cuda_mib":
                 return self.peak_cuda_mib
+            case "gradient_cosine":
+                return self.gradient_check.cosine if self.gradient_check else None
+            case "gradient_norm_ratio":
+                return self.gradient_check.norm_ratio if self.gradient_check else None
             case _:
                 return self.after.get(metric)
 

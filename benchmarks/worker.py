@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.processors import allowed_processors, one_per_core
+from benchmarks.workers import RunSettings
+
 if TYPE_CHECKING:
     from benchmarks.execution import Executor
     from benchmarks.plan import Job
@@ -37,29 +40,13 @@ class WorkerSettings:
         Whose jobs it runs; names its log file.
     threads : int
         Threads per library.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    warmup : int
-        Untimed registrations before the first timed one of a parameter set and dataset.
-    concurrent_jobs : int
-        Jobs that may run at once on this machine.
-    cache_root, results : Path
-        Where datasets and results lie.
-    commit : str
-        Git commit of the sources.
-    dirty : bool
-        True when tracked files differ from it.
+    run : RunSettings
+        What all workers of the run are told.
     """
 
     backend: str
     threads: int
-    device: str
-    warmup: int
-    concurrent_jobs: int
-    cache_root: Path
-    results: Path
-    commit: str
-    dirty: bool
+    run: RunSettings
 
 
 # A process pool hands a worker functions, not objects: what outlives a job has to be a module's variable.
@@ -73,11 +60,9 @@ def initialise(settings: WorkerSettings) -> None:
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     os.environ["GOMP_SPINCOUNT"] = str(OPENMP_SPIN_COUNT)
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        if settings.concurrent_jobs == 1:
-            os.sched_setaffinity(0, allowed[: settings.threads])
-    _send_output_to(settings.results / "logs" / f"{settings.backend.replace(':', '.')}.log")
+    if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
+        os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
+    _send_output_to(settings.run.results / "logs" / f"{settings.backend.replace(':', '.')}.log")
 
     from benchmarks.execution import Executor
 

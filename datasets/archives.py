@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import stat
 import tarfile
@@ -18,7 +19,7 @@ from datasets.base import FetchError
 from datasets.paths import inside
 
 _CHUNK_BYTES = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+_DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,10 @@ def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
                     _write(source.read, path, shown, member.name, budget)
             else:
                 raise _refused(shown, member.name, "a link or a device")
+        # The checksum of a compressed archive lies behind what tarfile reads.
+        assert opened.fileobj is not None
+        while opened.fileobj.read(_CHUNK_BYTES):
+            pass
 
 
 @contextmanager

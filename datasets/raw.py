@@ -165,6 +165,7 @@ class RawFolder:
             As the methods for each of these ways.
         """
         if self.has_folder(contents.folder, request):
+            self._forget_unsound(remote.name, request)
             return self.path / contents.folder
         source = request.source
         if source is not None and source.is_dir():
@@ -280,6 +281,17 @@ class RawFolder:
     def _unsound(self, files: Sequence[RemoteFile], request: FetchRequest) -> list[RemoteFile]:
         known = self.manifest.files
         return [remote for remote in files if not self._sound(remote.name, known.get(remote.name), request)]
+
+    def _forget_unsound(self, archive: str, request: FetchRequest) -> None:
+        """Drop an archive that is damaged or was deleted: what it held is there, so it is not worth fetching again."""
+        entry = self.manifest.files.get(archive)
+        if entry is None or not request.check_hashes or self._sound(archive, entry, request):
+            return
+        with self.writing(), disk_errors(self.path):
+            manifest = self.manifest
+            kept = {name: entry for name, entry in manifest.files.items() if name != archive}
+            (self.path / archive).unlink(missing_ok=True)
+            write_manifest(self.path, manifest.model_copy(update={"files": kept}))
 
     def _record(self, entries: Mapping[str, FileEntry], folder: str | None = None, origin: str = "") -> None:
         manifest = self.manifest

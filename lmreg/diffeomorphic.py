@@ -42,6 +42,8 @@ class Diffeomorphic:
         the goal.
     relaxation : float
         Factor on each increment, between 0 and 2.
+    momentum : float
+        Share of an increment that is added to the next one while the cost falls, at least 0 and below 1.
     inner_iterations : int
         Conjugate gradient iterations per increment.
     iterations : tuple of int
@@ -58,8 +60,9 @@ class Diffeomorphic:
     volume: float = 0.12
     damping: float = 0.05
     relaxation: float = 1.5
+    momentum: float = 0.5
     inner_iterations: int = 3
-    iterations: tuple[int, ...] = (6, 10, 12, 15)
+    iterations: tuple[int, ...] = (8, 10, 12, 15)
     tolerance: float = 5e-3
     polish: int = 0
 
@@ -71,13 +74,17 @@ class Diffeomorphic:
                 raise ValueError(f"Diffeomorphic {name} must be > 0 (got {getattr(self, name)})")
         if not 0 < self.relaxation < 2:
             raise ValueError(f"Diffeomorphic relaxation must be between 0 and 2 (got {self.relaxation})")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"Diffeomorphic momentum must be at least 0 and below 1 (got {self.momentum})")
         if self.inner_iterations < 1 or not self.iterations or min(self.iterations) < 1 or self.polish < 0:
             raise ValueError(f"Diffeomorphic iterations must be at least 1, polish at least 0 (got {self})")
 
     def schedule(self, level: int) -> Schedule:
         """Schedule of a pyramid level, 0 being full resolution."""
         iterations = self.iterations[min(level, len(self.iterations) - 1)]
-        return Schedule(iterations, self.tolerance, self.damping, self.relaxation, self.inner_iterations)
+        return Schedule(
+            iterations, self.tolerance, self.damping, self.relaxation, self.momentum, self.inner_iterations
+        )
 
 
 @dataclass(frozen=True, eq=False)

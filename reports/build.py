@@ -8,10 +8,12 @@ from types import MappingProxyType
 
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
+from benchmarks.noise import NoiseFloors
 from benchmarks.records import RunRecord
 from reports.document import Background, report_text
 from reports.export import pair_json, results_csv
 from reports.names import file_safe
+from reports.noise_floor import NO_CALIBRATION
 from reports.pictures import FOLDER as FIGURES
 from reports.pictures import draw_pictures
 from reports.study import Study
@@ -27,6 +29,7 @@ def build_report(
     descriptions: Mapping[str, str] = MappingProxyType({}),
     command: str = "",
     pending: int = 0,
+    noise: NoiseFloors = NO_CALIBRATION,
 ) -> Path:
     """Write ``report.md``, ``results.csv``, ``pairs/`` and ``figures/``, and delete figures of an older one.
 
@@ -46,6 +49,8 @@ def build_report(
         What repeats the run.
     pending : int
         Jobs planned that have no record yet.
+    noise : NoiseFloors
+        How far times of equals lie apart: a smaller difference is not called one.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def build_report(
     drawn = [found.paths for found in pictures.values()]
     _remove_others(folder, FIGURES, ".png", set().union(*drawn))
     _remove_others(folder, PAIRS, ".json", numbers)
-    background = Background(command, descriptions, pending)
+    background = Background(command, descriptions, pending, noise)
     report = folder / "report.md"
     _write(report, report_text(study, background, evaluate_gates(config, study.records), pictures))
     return report

@@ -37,6 +37,7 @@ def conditions_table(study: Study, command: str) -> Table:
         + (f"; in force: {_pairs(threads)}" if threads else ""),
         "Timing": _timing(study),
         "Load": _load(records),
+        "Clock": _clock(records),
         "Started": _span(records),
         "Limits": f"{config.limits.timeout_s:g} s per job; seed {config.seed}",
     }
@@ -147,6 +148,14 @@ def _load(records: Sequence[RunRecord]) -> str:
     loads = [record.provenance.load_average for record in records]
     middle = statistics.median(loads)
     return f"one-minute average when jobs started: median {middle:.2f}, largest {max(loads):.2f}"
+
+
+def _clock(records: Sequence[RunRecord]) -> str:
+    clocks = [mhz for record in records if (mhz := record.provenance.cpu_mhz_after) is not None]
+    if not clocks:
+        return ""
+    middle = statistics.median(clocks)
+    return f"when jobs ended: median {middle:.0f} MHz, from {min(clocks):.0f} to {max(clocks):.0f}"
 
 
 def _span(records: Sequence[RunRecord]) -> str:

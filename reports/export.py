@@ -14,7 +14,17 @@ from benchmarks.catalogue import METRICS
 from benchmarks.records import RunRecord, Scores
 from reports.study import Study
 
-COSTS = frozenset({"forward_s", "backward_s", "prepare_s", "peak_rss_mib", "peak_cuda_mib"})
+COSTS = frozenset(
+    {
+        "forward_s",
+        "backward_s",
+        "gradient_cosine",
+        "gradient_norm_ratio",
+        "prepare_s",
+        "peak_rss_mib",
+        "peak_cuda_mib",
+    }
+)
 
 
 def results_csv(study: Study) -> str:
@@ -47,6 +57,7 @@ def pair_json(study: Study, key: PairKey) -> str:
 
 def _flat(record: RunRecord) -> dict[str, Any]:
     identity, failure, gradient = record.identity, record.failure, record.gradient
+    check = record.gradient_check
     return {
         "run": identity.run,
         "backend": identity.backend,
@@ -74,6 +85,8 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "gradient_moving_norm": gradient.moving_norm if gradient else None,
         "gradient_fixed_norm": gradient.fixed_norm if gradient else None,
         "gradient_parameters_norm": gradient.parameters_norm if gradient else None,
+        "gradient_check_uncertainty": check.uncertainty if check else None,
+        "gradient_check_note": check.note if check else None,
         "params": json.dumps(identity.params, sort_keys=True),
         "commit": record.provenance.commit,
         "dirty": record.provenance.dirty,

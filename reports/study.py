@@ -9,7 +9,16 @@ from functools import cached_property
 
 import pandas as pd
 
-from benchmarks.aggregation import PairKey, PairResult, config_label, current, pair_results
+from benchmarks.aggregation import (
+    PairKey,
+    PairResult,
+    at_threads,
+    config_label,
+    pair_results,
+    thread_counts,
+    told_apart,
+    with_threads,
+)
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Track
 
@@ -56,7 +65,7 @@ class Study:
     config : Config
         What was asked for.
     records : tuple of RunRecord
-        The last record of each run, pair and repeat.
+        The last record of each run, pair and repeat; of several thread counts, labelled with the count.
     """
 
     config: Config
@@ -65,7 +74,32 @@ class Study:
     @classmethod
     def of(cls, config: Config, records: Iterable[RunRecord]) -> Study:
         """Keep the current records of those given."""
-        return cls(config, tuple(current(records)))
+        return cls(config, tuple(told_apart(records)))
+
+    @cached_property
+    def thread_counts(self) -> tuple[int, ...]:
+        """Thread counts that competitors ran with."""
+        return thread_counts(self.records)
+
+    @cached_property
+    def by_threads(self) -> tuple[Study, ...]:
+        """The parts made with one thread count each, under the config's own labels."""
+        if len(self.thread_counts) < 2:
+            return (self,)
+        return tuple(Study(self.config, tuple(at_threads(self.records, n))) for n in self.thread_counts)
+
+    def of_device(self, device: str) -> Study:
+        """Return the part made on one device."""
+        return Study(
+            self.config, tuple(record for record in self.records if record.identity.device == device)
+        )
+
+    @cached_property
+    def oracle(self) -> str | None:
+        """Label of the config's oracle; in a sweep over thread counts, at the first of them."""
+        oracle = self.config.figures.oracle
+        several = oracle is not None and len(self.thread_counts) > 1
+        return with_threads(oracle, self.config.resources.thread_counts[0]) if several and oracle else oracle
 
     @cached_property
     def results(self) -> Mapping[PairKey, Mapping[str, PairResult]]:

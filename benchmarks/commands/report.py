@@ -7,9 +7,11 @@ from pathlib import Path
 from benchmarks.commands.shared import ConfigArgument, ResultsOption, SetOption, console, usage_errors
 from benchmarks.config_file import load_config
 from benchmarks.gates import evaluate_gates
+from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
 from reports.build import build_report
 from reports.costs import timing_tables
+from reports.scaling import scaling_tables
 from reports.summary import summary_tables
 from reports.terminal import terminal_table
 from reports.verdicts import failures_table, gates_table
@@ -30,6 +32,7 @@ def show_report(folder: ResultsFolder) -> bool:
     """Write and print the report; return whether every gate passed."""
     stored = folder.load()
     config, records = stored.config, stored.records
+    noise = load_noise_floors(folder.path.parent)
     path = build_report(
         folder.path,
         config,
@@ -37,9 +40,11 @@ def show_report(folder: ResultsFolder) -> bool:
         descriptions=stored.manifest.descriptions,
         command=stored.manifest.command,
         pending=stored.pending,
+        noise=noise,
     )
     gates = evaluate_gates(config, records)
-    tables = [*summary_tables(config, records), *timing_tables(config, records)]
+    tables = [*summary_tables(config, records, noise), *timing_tables(config, records, noise)]
+    tables += scaling_tables(config, records, noise)
     tables += [table for table in (failures_table(config, records), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))

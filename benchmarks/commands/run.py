@@ -23,10 +23,11 @@ from benchmarks.commands.shared import (
     plan_of,
     usage_errors,
 )
+from benchmarks.local_workers import LocalWorkers
 from benchmarks.progress import RunProgress
 from benchmarks.records import Status, latest
 from benchmarks.results_folder import ResultsFolder
-from benchmarks.runner import run_jobs
+from benchmarks.runner import run_jobs, run_settings
 from benchmarks.transfers import TransferProgress
 from datasets.fetching import FetchRequest
 
@@ -56,15 +57,9 @@ def run(
     interrupted = False
     with RunProgress(console, total=len(plan.jobs), done=len(plan.jobs) - len(todo)) as progress:
         try:
-            run_jobs(
-                plan.config,
-                todo,
-                folder.store,
-                cache_root(data_dir),
-                folder.path,
-                progress.started,
-                progress.finished,
-            )
+            settings = run_settings(plan.config, cache_root(data_dir), folder.path)
+            with LocalWorkers(settings) as workers:
+                run_jobs(todo, workers, folder.store, progress.started, progress.finished)
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:

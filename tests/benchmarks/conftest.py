@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.config import Config
+from benchmarks.local_workers import LocalWorkers
 from benchmarks.plan import make_plan
 from benchmarks.records import RecordStore, RunRecord
-from benchmarks.runner import run_jobs
+from benchmarks.runner import run_jobs, run_settings
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +88,8 @@ def run_toy(tmp_path):
         plan = make_plan(config, tmp_path / "cache", "toy.yaml")
         store = RecordStore(tmp_path / "results" / "records.jsonl")
         results = tmp_path / "results"
-        run_jobs(config, plan.jobs, store, tmp_path / "cache", results, lambda job: None, lambda record: None)
+        with LocalWorkers(run_settings(config, tmp_path / "cache", results)) as workers:
+            run_jobs(plan.jobs, workers, store, lambda job: None, lambda record: None)
         return store.read()
 
     return run

@@ -51,6 +51,14 @@ def test_a_minimal_config_gets_the_defaults(write):
             "x.yaml: resources.threads: Input should be greater than or equal to 1 (got 0)",
         ),
         (
+            {"resources": {"threads": [1, 0]}},
+            "x.yaml: resources.threads[1]: Input should be greater than or equal to 1 (got 0)",
+        ),
+        (
+            {"resources": {"threads": [1, 2, 1]}},
+            "x.yaml: resources.threads: a count is given twice in [1, 2, 1]",
+        ),
+        (
             {"datasets": [{"name": "toy:ToyDataset"}]},
             "x.yaml: top level: give exactly one of 'dataset' (one) and 'datasets' (a list)",
         ),

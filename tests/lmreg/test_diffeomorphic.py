@@ -228,6 +228,7 @@ def test_no_adjoint_changes_the_forward_value(polish: int) -> None:
         ({"volume": 0.0}, "volume"),
         ({"membrane": math.inf}, "membrane"),
         ({"relaxation": 2.0}, "relaxation"),
+        ({"momentum": 1.0}, "momentum"),
         ({"iterations": ()}, "iterations"),
         ({"polish": -1}, "polish"),
     ],

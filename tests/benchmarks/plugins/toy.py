@@ -89,11 +89,78 @@ class Shift(Toy):
 
 
 class Differentiable(DifferentiableAdapter, Toy):
+    """Solves for the gain that brings the moving image's intensities to the fixed image's.
+
+    The gain g minimises |g·m − f|² + n·(g − 2)²/4, so that the gradient through the solve differs from that at a
+    constant gain.
+    """
+
     name = "differentiable"
 
+    def register(self):
+        self.fixed, self.moving = (
+            sitk.GetArrayFromImage(image).astype(np.float64)
+            for image in (self.problem.fixed, self.problem.moving)
+        )
+        self.weight = self.fixed.size / 4
+        self.curvature = np.sum(self.moving**2) + self.weight
+        self.gain = (np.sum(self.moving * self.fixed) + 2 * self.weight) / self.curvature
+
+    def loss(self):
+        return float(np.mean((self.gain * self.moving - self.fixed) ** 2))
+
+    def at_constant_gain(self):
+        """By moving, by fixed, by gain."""
+        by_warped = 2 * (self.gain * self.moving - self.fixed) / self.fixed.size
+        return self.gain * by_warped, -by_warped, np.sum(by_warped * self.moving)
+
     def backward(self):
-        shape = self.problem.fixed.GetSize()[::-1]
-        return Gradients(np.full(shape, 0.5), np.ones(shape), np.array([3.0, 4.0]))
+        moving, fixed, gain = self.at_constant_gain()
+        moving += gain * (self.fixed - 2 * self.gain * self.moving) / self.curvature
+        fixed += gain * self.moving / self.curvature
+        return Gradients(moving, fixed, np.array([gain]))
+
+
+class IgnoresTheSolve(Differentiable):
+    """Its gradient is finite and not zero, but taken at a constant gain: it points elsewhere."""
+
+    name = "ignores_the_solve"
+
+    def backward(self):
+        moving, fixed, gain = self.at_constant_gain()
+        return Gradients(moving, fixed, np.array([gain]))
+
+
+class TooLong(Differentiable):
+    """Its gradient points the right way and is half as long again as it should be."""
+
+    name = "too_long"
+
+    def backward(self):
+        right = super().backward()
+        return Gradients(1.5 * right.moving, 1.5 * right.fixed, right.parameters)
+
+
+class Jumps(Differentiable):
+    """Its solve stops early, so that its loss is a staircase."""
+
+    name = "jumps"
+
+    def loss(self):
+        return round(super().loss(), 4)
+
+
+class FailsAgain(Differentiable):
+    """Registers the pair it is given, but no other like it."""
+
+    name = "fails_again"
+    solves = 0
+
+    def register(self):
+        super().register()
+        type(self).solves += 1
+        if type(self).solves > 2:
+            raise RuntimeError("enough")
 
 
 class Raises(Toy):
