@@ -79,6 +79,11 @@ def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             outside = inner.replace(Path(scratch, inner.name))
             _unpack(outside, f"{archive}: {inner.relative_to(folder).as_posix()}", inner.parent, budget)
+    # A file of zeros, as a torn download may leave it, is an empty tar archive.
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise ArchiveError(
+            f"{archive}: holds no file: delete it and fetch it again, or give a sound copy with --from"
+        )
 
 
 class _Budget:

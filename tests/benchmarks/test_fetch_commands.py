@@ -1,6 +1,9 @@
 """fetch, verify and where as a user meets them, and a run that fetches what it needs."""
 
+import os
+import signal
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -116,6 +119,37 @@ def test_a_run_fetches_what_it_needs_or_says_what_to_do(command, config, remote,
     assert (tmp_path / "results" / "remote" / "records.jsonl").read_text().count('"status":"ok"') == 2
     assert command("run", config, *results, "--offline")[0] == 0
     assert len(remote.asked) == 1
+
+
+def test_ctrl_c_leaves_a_download_that_the_same_command_continues(command, remote, tmp_path):
+    # What stands before a zip archive does not matter, as in one that unpacks itself.
+    remote.files["/toy.zip"] = bytes(3_000_000) + remote.files["/toy.zip"]
+    remote.stops["/toy.zip"] = [2_000_000]
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks",
+            "fetch",
+            NAME,
+            "--accept-licence",
+            "--data-dir",
+            tmp_path / "cache",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "REMOTE_TOY_URL": remote.url("/toy.zip")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    part = tmp_path / "cache" / "raw" / "remote_toy" / "1" / "toy.zip.part"
+    while not (part.exists() and part.stat().st_size == 2_000_000) and running.poll() is None:
+        os.sched_yield()
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert said.endswith("Interrupted. The same command continues where this one stopped.\n")
+    assert command("fetch", NAME)[0] == 0
+    assert remote.gets("/toy.zip")[-1].byte_range == "bytes=2000000-"
 
 
 def test_make_fetches_a_dataset():

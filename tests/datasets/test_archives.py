@@ -162,12 +162,13 @@ def test_a_crowd_of_members_is_stopped(unpacked):
         (tar_of({"data.bin": NOISE}, "w:gz")[:50_000], "damaged"),
         (tar_of({"data.bin": NOISE}, "w:xz")[:50_000], "damaged"),
         (b"<!doctype html><title>Please log in</title>", "neither a zip nor a tar.*web page.*--from"),
+        (bytes(20_000), "damaged|holds no file"),
         (b"", "neither a zip nor a tar"),
     ],
-    ids=["zip", "tar", "gzip", "xz", "page", "empty"],
+    ids=["zip", "tar", "gzip", "xz", "page", "zeros", "empty"],
 )
 def test_a_torn_archive_is_refused_with_the_way_out(unpacked, content, message):
-    with pytest.raises(ArchiveError, match=rf"set\.archive: is {message}"):
+    with pytest.raises(ArchiveError, match=rf"set\.archive: (is )?({message})"):
         unpacked(content)
 
 

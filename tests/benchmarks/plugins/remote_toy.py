@@ -1,5 +1,7 @@
 """A dataset that is fetched: an archive of two images at an address, under a licence."""
 
+import os
+
 import SimpleITK as sitk
 from toy import NoParams, ToyDataset
 
@@ -22,7 +24,7 @@ class RemoteToy(ToyDataset):
 
     name = "remote_toy"
     Params = NoParams
-    url = "http://127.0.0.1:1/toy.zip"
+    url = os.environ.get("REMOTE_TOY_URL", "http://127.0.0.1:1/toy.zip")
 
     def fetch(self, request):
         self.raw.obtain(RemoteFile(self.url, "toy.zip"), CONTENTS, request)
