@@ -90,6 +90,11 @@ class Lpba40(ArchivePairs[Lpba40Params]):
         super().fetch(request)
         self._nifti.ensure()
 
+    def forget(self) -> None:
+        """Forget what was listed, the version and where the conversion lies: the files are others now."""
+        super().forget()
+        vars(self).pop("_nifti", None)
+
     def wanted(self, name: str) -> bool:
         """Return whether a file belongs to a subject or to the terms of use."""
         return ".delineation." in name or name.endswith((".txt", ".pdf", ".xml"))

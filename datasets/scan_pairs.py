@@ -86,6 +86,10 @@ class ScanPairs(PreparedDataset[ParamsT]):
         parts = [sha256(Path(__file__).with_name(name)) for name in (*_COMMON_CODE, *self.code)]
         return hashlib.sha256("\n".join([*parts, preparation_version()]).encode()).hexdigest()[:16]
 
+    def forget(self) -> None:
+        """Forget what was listed: the files are others now."""
+        vars(self).pop("_by_id", None)
+
     @cached_property
     def _by_id(self) -> dict[str, ScanPair]:
         return {pair.info.pair_id: pair for pair in self.list_pairs()}

@@ -117,9 +117,11 @@ def test_a_folder_that_the_user_has_will_do_and_the_version_follows_its_content(
     tree = write_lpba40(tmp_path)
     data = open_lpba40(tmp_path / "cache", preparation=UNPREPARED)
     unfetched = data.version
+    assert len(data.pairs()) == 780
     data.fetch(FetchRequest(accept_licence=True, source=tree))
     assert data.load("S39-S40").info.subjects == ("S39", "S40")
-    assert len({unfetched, open_lpba40(tmp_path / "cache").version, open_lpba40(fetched).version}) == 3
+    assert data.version == open_lpba40(tmp_path / "cache").version
+    assert len({unfetched, data.version, open_lpba40(fetched).version}) == 3
 
 
 def test_a_mirrored_archive_is_refused_and_the_right_one_is_fetched_next(
