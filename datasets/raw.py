@@ -165,15 +165,21 @@ class RawFolder:
             As the methods for each of these ways.
         """
         if self.has_folder(contents.folder, request):
+            self._forget_unsound(remote.name, request)
             return self.path / contents.folder
         source = request.source
         if source is not None and source.is_dir():
             return self.adopt_folder(source, contents, request)
-        if source is not None:
-            self.adopt(source, remote.name, request)
-        else:
+        if source is None:
             self.download([remote], request)
-        return self.extract(remote.name, contents, request)
+            return self.extract(remote.name, contents, request)
+        self.adopt(source, remote.name, request)
+        try:
+            return self.extract(remote.name, contents, request)
+        except FetchError:
+            # A copy of something else must not stand for the archive when that is asked for next.
+            self._forget(remote.name)
+            raise
 
     def move_in(self, source: Path, folder: str, origin: str) -> Path:
         """Take over a folder on the same disk, filled and verified by another tool, by a rename."""
@@ -280,6 +286,19 @@ class RawFolder:
     def _unsound(self, files: Sequence[RemoteFile], request: FetchRequest) -> list[RemoteFile]:
         known = self.manifest.files
         return [remote for remote in files if not self._sound(remote.name, known.get(remote.name), request)]
+
+    def _forget_unsound(self, archive: str, request: FetchRequest) -> None:
+        """Drop an archive that is damaged or was deleted: what it held is there, so it is not worth fetching again."""
+        entry = self.manifest.files.get(archive)
+        if entry is not None and request.check_hashes and not self._sound(archive, entry, request):
+            self._forget(archive)
+
+    def _forget(self, archive: str) -> None:
+        with self.writing(), disk_errors(self.path):
+            manifest = self.manifest
+            kept = {name: entry for name, entry in manifest.files.items() if name != archive}
+            (self.path / archive).unlink(missing_ok=True)
+            write_manifest(self.path, manifest.model_copy(update={"files": kept}))
 
     def _record(self, entries: Mapping[str, FileEntry], folder: str | None = None, origin: str = "") -> None:
         manifest = self.manifest
