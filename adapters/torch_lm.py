@@ -108,9 +108,9 @@ class TorchLMParams:
         Share of the cost below which a level has converged (not ``diffeomorphic``).
     use_fixed_mask : bool
         Count residuals inside the fixed mask only.
-    adjoint : str
+    adjoint : str or None
         How gradients pass through the solve: ``implicit`` (exact Hessian), ``implicit_gauss_newton``, ``truncated``
-        or ``unroll``; ``none`` leaves the backward pass out.
+        or ``unroll``; ``none`` leaves the backward pass out; None stands for lmreg's default.
     truncated_steps : int
         ``truncated``: how many steps.
     """
@@ -127,7 +127,7 @@ class TorchLMParams:
     iterations: Count = 50
     tolerance: Positive = 1e-6
     use_fixed_mask: bool = False
-    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] = "implicit"
+    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] | None = None
     truncated_steps: Count = 5
 
     @model_validator(mode="after")
@@ -138,7 +138,15 @@ class TorchLMParams:
             raise ValueError("control_points and control_spacing_mm go with model 'bspline'")
         if "diffeomorphic" not in self.models and self.diffeomorphic != DiffeomorphicParams():
             raise ValueError("diffeomorphic options go with model 'diffeomorphic'")
+        if "diffeomorphic" in self.models and not self.diffeomorphic.polish and self._implicit:
+            raise ValueError(
+                f"adjoint {self.adjoint!r} needs diffeomorphic.polish > 0: increments stop early"
+            )
         return self
+
+    @property
+    def _implicit(self) -> bool:
+        return self.adjoint in ("implicit", "implicit_gauss_newton")
 
     @property
     def models(self) -> tuple[ModelName, ...]:
@@ -276,10 +284,12 @@ def _field(displacement: Tensor, grid: sitk.Image) -> sitk.DisplacementFieldTran
     return lps_field_transform(sitk.GetImageFromArray(voxels @ linear.T, isVector=True), grid)
 
 
-def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
+def _adjoint(params: TorchLMParams) -> lmreg.Adjoint | None:
     import lmreg
 
     match params.adjoint:
+        case "implicit":
+            return lmreg.Implicit()
         case "implicit_gauss_newton":
             return lmreg.Implicit(hessian="gauss_newton")
         case "truncated":
@@ -287,4 +297,4 @@ def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
         case "unroll":
             return lmreg.Unroll()
         case _:
-            return lmreg.Implicit()
+            return None
