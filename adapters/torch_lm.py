@@ -96,16 +96,16 @@ class TorchLMParams:
         ``bspline``: control points along every axis, or per axis x, y(, z).
     control_spacing_mm : float or None
         ``bspline``: distance of control points at full resolution; a twelfth of the longest side by default.
-    bending : float
-        ``bspline``: weight of the bending energy, dimensionless.
+    bending : float or None
+        ``bspline``: weight of the bending energy, dimensionless; 1e-3 by default.
     diffeomorphic : DiffeomorphicParams
         ``diffeomorphic``: its own options.
     interpolation : str
         ``linear`` or ``cubic``, of the moving image at the end of full resolution.
-    iterations : int
-        Most trial steps per level (not ``diffeomorphic``).
-    tolerance : float
-        Share of the cost below which a level has converged (not ``diffeomorphic``).
+    iterations : int or None
+        Most trial steps per level of the models before ``diffeomorphic``; 50 by default.
+    tolerance : float or None
+        Share of the cost below which they, and the polish of ``diffeomorphic``, have converged; 1e-6 by default.
     use_fixed_mask : bool
         Count residuals inside the fixed mask only.
     adjoint : str or None
@@ -121,11 +121,11 @@ class TorchLMParams:
     levels: Count = 4
     control_points: Count | Annotated[tuple[Count, ...], Field(min_length=2, max_length=3)] | None = None
     control_spacing_mm: Positive | None = None
-    bending: NonNegative = 1e-3
+    bending: NonNegative | None = None
     diffeomorphic: DiffeomorphicParams = DiffeomorphicParams()
     interpolation: Literal["linear", "cubic"] = "cubic"
-    iterations: Count = 50
-    tolerance: Positive = 1e-6
+    iterations: Count | None = None
+    tolerance: Positive | None = None
     use_fixed_mask: bool = False
     adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] | None = None
     truncated_steps: Count = 5
@@ -134,15 +134,32 @@ class TorchLMParams:
     def _consistent(self) -> TorchLMParams:
         if self.control_points is not None and self.control_spacing_mm is not None:
             raise ValueError("control_points and control_spacing_mm are both given: choose one")
-        if "bspline" not in self.models and (self.control_points or self.control_spacing_mm):
-            raise ValueError("control_points and control_spacing_mm go with model 'bspline'")
         if "diffeomorphic" not in self.models and self.diffeomorphic != DiffeomorphicParams():
             raise ValueError("diffeomorphic options go with model 'diffeomorphic'")
         if "diffeomorphic" in self.models and not self.diffeomorphic.polish and self._implicit:
             raise ValueError(
                 f"adjoint {self.adjoint!r} needs diffeomorphic.polish > 0: increments stop early"
             )
+        for name in ("control_points", "control_spacing_mm", "bending"):
+            if "bspline" not in self.models and getattr(self, name) is not None:
+                raise ValueError(f"{name} goes with model 'bspline'{self._counterpart(name)}")
+        if set(self.models) == {"diffeomorphic"}:
+            if self.iterations is not None:
+                raise ValueError(f"iterations: not used by 'diffeomorphic'{self._counterpart('iterations')}")
+            if self.tolerance is not None and not self.diffeomorphic.polish:
+                raise ValueError(f"tolerance: not used without polish{self._counterpart('tolerance')}")
         return self
+
+    def _counterpart(self, name: str) -> str:
+        """Where an option of the other models has its like."""
+        if "diffeomorphic" not in self.models:
+            return ""
+        like = {
+            "control_points": "node_spacing_voxels",
+            "control_spacing_mm": "node_spacing_voxels",
+            "bending": "membrane and volume",
+        }
+        return f"; the diffeomorphic model has {like.get(name, name)} under 'diffeomorphic'"
 
     @property
     def _implicit(self) -> bool:

@@ -107,8 +107,12 @@ class Implicit(Adjoint):
     def _solve(self, objective: Objective, evaluation: Evaluation, right: Tensor) -> Tensor:
         closed_form = self.hessian == "gauss_newton" or objective.term.exact
         evaluation = self._with_hessian(objective, evaluation)
-        if objective.dense and closed_form:
-            equations = objective.hessian_at(evaluation)
+        if objective.dense and (closed_form or objective.spectral):
+            equations = (
+                objective.hessian_at(evaluation)
+                if closed_form
+                else DenseEquations(objective.probed(evaluation))
+            )
             solution = equations.solve(right, 0.0)
             return _indefinite(equations, right) if solution is None else solution
         return _iterate(objective, evaluation, right, closed_form)
