@@ -30,17 +30,14 @@ class Images:
         Shape (1, *spatial) each.
     bending : Tensor
         Weight of the bending energy: a scalar, float64.
+    start : Tensor or None
+        Where the first stage begins, where that depends on the images itself.
     """
 
     fixed: Tensor
     moving: Tensor
     bending: Tensor
-
-    @property
-    def tracked(self) -> bool:
-        """Whether a graph is to be built."""
-        tensors = (self.fixed, self.moving, self.bending)
-        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    start: Tensor | None = None
 
 
 @dataclass(frozen=True)

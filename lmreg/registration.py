@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from lmreg.adjoint import Adjoint, Implicit, differentiable
+from lmreg.adjoint import Adjoint, adjoint_for, differentiable
 from lmreg.allocator import keep_freed_memory
-from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement, fit
+from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement
+from lmreg.increments import Increments, attach
 from lmreg.levenberg_marquardt import Status
 from lmreg.linear import LinearModel
 from lmreg.model import BSpline, Linear, Model
@@ -105,9 +106,10 @@ def register(
     robust : Huber, optional
         Robust loss on the residuals.
     adjoint : Adjoint, optional
-        How gradients pass through the solve: ``Implicit()`` (default), ``Truncated(steps)`` or ``Unroll()``. With
-        several models, that of the last one, the result of those before it held fixed; with ``diffeomorphic``, that of
-        its polish at full resolution, what came before held fixed.
+        How gradients pass through the solve: ``Implicit()``, ``Truncated(steps)`` or ``Unroll()``. With several
+        models, that of the last one, the result of those before it held fixed. Default: ``Implicit()``, but
+        ``Unroll()`` for ``diffeomorphic``, whose increments stop before they converge: ``Implicit`` needs its
+        ``polish``, and takes the solution at full resolution, what came before held fixed.
     iterations : int, optional
         Most trial steps per level. Default 50.
     tolerance : float, optional
@@ -151,9 +153,9 @@ def register(
     weights = None if fixed_mask is None else check_mask(fixed_mask, fixed)
     weight = bending_of(bending, fixed.device)
     starts = initial_of(initial, fixed.shape[0], fixed.ndim - 2, fixed.device)
-    adjoint = Implicit() if adjoint is None else adjoint
-    if not isinstance(adjoint, Adjoint):
-        raise ValueError(f"adjoint: expected Implicit(), Truncated(steps) or Unroll() (got {adjoint!r})")
+    converges = not isinstance(models[-1], Diffeomorphic) or models[-1].polish > 0
+    tracked = torch.is_grad_enabled() and (fixed.requires_grad or moving.requires_grad)
+    adjoint = adjoint_for(adjoint, converges=converges, tracked=tracked)
     pairs = [
         _register_pair(
             number,
@@ -226,16 +228,9 @@ def _register_diffeomorphic(
 ) -> _Pair:
     polished = choice.polish > 0
     stages = _stages(options, options.interpolation if polished else "linear")
-    fitted = fit(
-        images.fixed,
-        images.moving,
-        weights,
-        tuple(stage.level for stage in stages),
-        matrix,
-        options.similarity,
-        options.huber,
-        choice,
-    )
+    levels = tuple(stage.level for stage in stages)
+    increments = Increments(choice, levels, matrix, options.similarity, options.huber, weights)
+    fitted = increments.fit(images.fixed.detach(), images.moving.detach())
     voxels = float(images.fixed.numel() if weights is None else weights.sum())
     model = NodalDisplacement(choice, options.fixed, matrix, fitted.displacement, voxels)
     problem = Problem(
@@ -248,19 +243,16 @@ def _register_diffeomorphic(
         POLISH_STEP,
     )
     trace += fitted.trace
-    if not polished and not images.tracked:
-        state = model.start(stages[-1].level)
-        warped = problem.warp_unsolved(images, state)
-        return _Pair(model, state, warped, trace, fitted.status)
+    if not polished:
+        state = attach(images.fixed, images.moving, increments, fitted, adjoint.last_steps).double()
+        return _Pair(model, state, problem.warp_unsolved(images, state), trace, fitted.status)
     solution = problem.solve(images)
+    before = adjoint.last_steps - len(solution.steps)
+    if before > 0:
+        start = attach(images.fixed, images.moving, increments, fitted, before).double()
+        images = replace(images, start=start)
     state, warped = differentiable(problem, solution, images, adjoint)
-    return _Pair(
-        model,
-        state,
-        warped,
-        trace + solution.trace if polished else trace,
-        solution.status if polished else fitted.status,
-    )
+    return _Pair(model, state, warped, trace + solution.trace, solution.status)
 
 
 def _model(name: LinearModel | Literal["bspline"], matrix: Tensor, options: Options) -> Model:
