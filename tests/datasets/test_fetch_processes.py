@@ -175,13 +175,16 @@ def test_ds007328_continues_after_a_kill(start, openneuro, ds007328_files, tmp_p
     openneuro.server.stops[path] = [half]
     folder = tmp_path / "raw" / "ds007328" / "1.0.1"
     killed = start(DS007328, tmp_path, openneuro.graphql_url)
-    wait_for(folder / ".download" / name, half, killed)
+    # What openneuro-py has not yet handed to the system is not in the file.
+    wait_for(folder / ".download" / name, half // 2, killed)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert not (folder / "bids").exists()
     assert finish(start(DS007328, tmp_path, openneuro.graphql_url)) == (0, "")
     assert (folder / "bids" / name).read_bytes() == ds007328_files[name]
-    assert [one.byte_range for one in openneuro.server.gets(path)] == [None, f"bytes={half}-"]
+    first, second = (one.byte_range for one in openneuro.server.gets(path))
+    assert first is None
+    assert half // 2 <= int(second.removeprefix("bytes=").removesuffix("-")) <= half
 
 
 def test_ds007328_on_a_full_disk_loses_nothing(start, openneuro, ds007328_files, small_disk):

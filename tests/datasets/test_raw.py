@@ -7,10 +7,11 @@ import json
 import zipfile
 
 import pytest
+from filelock import FileLock
 
 from datasets.base import DatasetError, FetchError
 from datasets.contents import Contents
-from datasets.fetching import FetchRequest, Licence
+from datasets.fetching import FetchRequest, Licence, NoProgress
 from datasets.raw import RawFolder
 from datasets.transfer import RemoteFile
 from datasets.verification import problems
@@ -205,6 +206,22 @@ def test_a_hostile_archive_leaves_nothing_and_the_cache_usable(raw, remote, serv
     assert [path for path in tmp_path.rglob("*") if path.name in ("evil", "unpacked")] == []
     (tmp_path / "sound.zip").write_bytes(sound)
     raw.obtain(remote, CONTENTS, FetchRequest(source=tmp_path / "sound.zip"))
+    assert unpacked(raw) == FILES
+
+
+def test_who_waits_for_another_process_is_told(raw, remote):
+    other = FileLock(raw.path.with_name("1.lock"))
+    raw.path.parent.mkdir(parents=True)
+
+    class Told(NoProgress):
+        def message(self, text):
+            self.text = text
+            other.release()
+
+    told = Told()
+    with other:
+        raw.obtain(remote, CONTENTS, FetchRequest(accept_licence=True, progress=told))
+    assert told.text == f"toy: another process is at work in {raw.path}; waiting for it"
     assert unpacked(raw) == FILES
 
 
