@@ -173,7 +173,7 @@ class RawFolder:
             return self.extract(remote.name, contents, request)
         except FetchError:
             # A copy of something else must not stand for the archive when that is asked for next.
-            self._forget(remote.name, request.progress)
+            self._forget(remote.name, request)
             raise
 
     def move_in(self, source: Path, folder: str, origin: str) -> Path:
@@ -292,10 +292,10 @@ class RawFolder:
         """Drop an archive that is damaged or was deleted: what it held is there, so it is not worth fetching again."""
         entry = self.manifest.files.get(archive)
         if entry is not None and request.check_hashes and not self._sound(archive, entry, request):
-            self._forget(archive, request.progress)
+            self._forget(archive, request)
 
-    def _forget(self, archive: str, progress: Progress) -> None:
-        with self.writing(progress), disk_errors(self.path):
+    def _forget(self, archive: str, request: FetchRequest) -> None:
+        with self.writing(request.progress), disk_errors(self.path):
             manifest = self.manifest
             kept = {name: entry for name, entry in manifest.files.items() if name != archive}
             (self.path / archive).unlink(missing_ok=True)
