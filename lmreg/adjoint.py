@@ -221,7 +221,7 @@ class _Attach(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(fixed, moving, bending, start)
         ctx.problem, ctx.solution, ctx.adjoint = problem, solution, adjoint
-        return solution.evaluation.state.clone(), solution.warped.clone()
+        return solution.state.clone(), solution.warped.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -243,7 +243,7 @@ def _unrolled(
 ) -> Tensor:
     steps = solution.steps[first:]
     begin = steps[0][0] if steps else len(problem.stages) - 1
-    state = steps[0][1].state if steps else solution.evaluation.state
+    state = steps[0][1].state if steps else solution.state
     if first == 0 and images.start is not None:
         state = images.start
     for number, objective in enumerate(problem.objectives(images)):

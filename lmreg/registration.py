@@ -34,11 +34,12 @@ from lmreg.options import (
     similarity_of,
     tolerance_of,
 )
-from lmreg.problem import Images, Problem, Stage, pyramid_stages
+from lmreg.problem import Images, Problem
 from lmreg.result import Result
 from lmreg.robust import Huber
 from lmreg.sampling import Interpolation
 from lmreg.similarity import Hessian, Similarity
+from lmreg.stages import APPROACH_TOLERANCE, COARSE_TOLERANCE, Stage, pyramid_stages
 from lmreg.start import start_matrix
 from lmreg.validation import check_images, check_mask, check_overlap, grid_of
 
@@ -212,7 +213,7 @@ def _register_pair(
         problem = _problem(model, weights, options)
         solution = problem.solve(images)
         trace += solution.trace
-        matrix = model.matrix(solution.evaluation.state)
+        matrix = model.matrix(solution.state)
     state, warped = differentiable(problem, solution, images, adjoint)
     return _Pair(model, state, warped, trace, solution.status)
 
@@ -227,7 +228,7 @@ def _register_diffeomorphic(
     adjoint: Adjoint,
 ) -> _Pair:
     polished = choice.polish > 0
-    stages = _stages(options, options.interpolation if polished else "linear")
+    stages = _stages(options, options.interpolation if polished else "linear", COARSE_TOLERANCE)
     levels = tuple(stage.level for stage in stages)
     increments = Increments(choice, levels, matrix, options.similarity, options.huber, weights)
     fitted = increments.fit(images.fixed.detach(), images.moving.detach())
@@ -261,7 +262,7 @@ def _model(name: LinearModel | Literal["bspline"], matrix: Tensor, options: Opti
     return Linear(name, options.fixed, matrix)
 
 
-def _stages(options: Options, interpolation: Interpolation) -> tuple[Stage, ...]:
+def _stages(options: Options, interpolation: Interpolation, approach_tolerance: float) -> tuple[Stage, ...]:
     hessian: Hessian = "exact" if interpolation == "cubic" else "gauss_newton"
     return pyramid_stages(
         options.fixed,
@@ -270,11 +271,14 @@ def _stages(options: Options, interpolation: Interpolation) -> tuple[Stage, ...]
         interpolation=interpolation,
         hessian=hessian,
         tolerance=options.tolerance,
+        approach_tolerance=approach_tolerance,
     )
 
 
 def _problem(model: Model, weights: Tensor | None, options: Options) -> Problem:
-    stages = _stages(options, options.interpolation)
+    stages = _stages(
+        options, options.interpolation, APPROACH_TOLERANCE if isinstance(model, Linear) else COARSE_TOLERANCE
+    )
     return Problem(
         model, stages, options.similarity, options.huber, weights, options.iterations, InnerSolver()
     )
