@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from datasets.preparation import version as preparation_version
 from datasets.reading import ImageError, dimension_of, is_file
 from datasets.scans import Scan, read_pair
 
+SOURCES = ("analyze.py", "csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py", "scans.py")
 _IMAGES = ROLES[:6]
 
 
@@ -62,7 +64,11 @@ class CsvPairs(PreparedDataset[CsvParams]):
     @property
     def version(self) -> str:
         """Hash of the list, of every file that it names and of the code that reads and prepares them."""
-        return self._version
+        return _digest("".join(f"{name} {version}\n" for name, version in self._versions.items()))
+
+    def source_versions(self) -> Mapping[str, str]:
+        """Return by id a hash of the pair's files and of the code that reads and prepares them."""
+        return self._versions
 
     @property
     def description(self) -> str:
@@ -126,18 +132,19 @@ class CsvPairs(PreparedDataset[CsvParams]):
         return read_label_names(self.params.label_names) if self.params.label_names else {}
 
     @cached_property
-    def _version(self) -> str:
-        digest = hashlib.sha256()
+    def _versions(self) -> dict[str, str]:
+        code = [sha256(Path(__file__).with_name(name)) for name in SOURCES]
+        names = repr(sorted(self._label_names.items()))
+        hashes: dict[Path, str] = {}
+        versions = {}
         for listed in self._listed:
-            digest.update(f"{listed.pair_id}\n".encode())
+            lines = [listed.pair_id, names, *code, preparation_version()]
             for role, path in sorted(listed.files.items()):
-                content = sha256(path) if is_file(path) else "missing"
-                digest.update(f"{role} {content}\n".encode())
-        digest.update(repr(sorted(self._label_names.items())).encode())
-        for name in ("analyze.py", "csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py", "scans.py"):
-            digest.update(sha256(Path(__file__).with_name(name)).encode())
-        digest.update(preparation_version().encode())
-        return digest.hexdigest()[:16]
+                if path not in hashes:
+                    hashes[path] = sha256(path) if is_file(path) else "missing"
+                lines.append(f"{role} {hashes[path]}")
+            versions[listed.pair_id] = _digest("\n".join(lines))
+        return versions
 
     def _info(self, listed: Listed) -> PairInfo:
         try:
@@ -152,6 +159,10 @@ class CsvPairs(PreparedDataset[CsvParams]):
             and not np.isin(sitk.GetArrayViewFromImage(labels), list(self._label_names)).any()
         ):
             raise ImageError(f"{path}: holds none of the labels that {self.params.label_names} names")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _read_transform(path: Path | None, dimension: int) -> sitk.Transform | None:
