@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, median
 from typing import NamedTuple
 
+from benchmarks.catalogue import METRICS
 from benchmarks.records import Identity, RunRecord, Status
 
 TIMES = frozenset({"forward_s", "backward_s", "prepare_s"})
@@ -53,10 +55,20 @@ class PairResult:
         KeyError
             When the catalogue has no such metric.
         """
-        found = _finite(record.value(metric) for record in self.repeats)
-        if not (self.ok and found):
-            return None
-        return median(found) if metric in TIMES else fmean(found)
+        if metric not in METRICS:
+            raise KeyError(metric)
+        return self._averages.get(metric)
+
+    @cached_property
+    def _averages(self) -> Mapping[str, float]:
+        if not self.ok:
+            return {}
+        values: dict[str, list[float]] = {}
+        for record in self.repeats:
+            for metric, value in record.values().items():
+                if value is not None and math.isfinite(value):
+                    values.setdefault(metric, []).append(value)
+        return {name: median(found) if name in TIMES else fmean(found) for name, found in values.items()}
 
     def before(self, metric: str) -> float | None:
         """Return the score of the prealigned start; None where it is undefined or was not recorded."""

@@ -10,6 +10,7 @@ from benchmarks.commands.job_script import job_script
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
+from benchmarks.commands.rerun import rerun
 from benchmarks.commands.run import run
 from benchmarks.commands.status import status
 from benchmarks.commands.validate import validate
@@ -33,3 +34,4 @@ app.command()(verify)
 app.command()(where)
 app.command()(calibrate)
 app.command("job-script")(job_script)
+app.command()(rerun)

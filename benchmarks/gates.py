@@ -153,6 +153,8 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     records : iterable of RunRecord
         All records; of several with the same run, pair and repeat the last counts.
     """
+    if not config.gates:
+        return []
     found = list(records)
     counts = thread_counts(found)
     if len(counts) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import mmap
 import os
@@ -114,15 +115,16 @@ class RecordStore:
             When a complete line is not a record; the message names file and line.
         """
         records = []
-        for number, line in self._lines():
-            try:
-                records.append(RunRecord.model_validate_json(line))
-            except ValidationError as error:
-                # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                if error.errors()[0]["type"] != "json_invalid":
-                    raise ValueError(
-                        f"{self.path}:{number}: not a record of this version: {error}"
-                    ) from error
+        with _collector_paused():
+            for number, line in self._lines():
+                try:
+                    records.append(RunRecord.model_validate_json(line))
+                except ValidationError as error:
+                    # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
+                    if error.errors()[0]["type"] != "json_invalid":
+                        raise ValueError(
+                            f"{self.path}:{number}: not a record of this version: {error}"
+                        ) from error
         return records
 
     def heads(self) -> list[Head]:
@@ -172,6 +174,18 @@ class RecordStore:
 def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
     """Return the last record of each job id: the one that counts after a resume."""
     return {record.job_id: record for record in records}
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the collector from searching millions of new objects for garbage again and again: none of them is."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=4096)

@@ -257,16 +257,20 @@ class RunRecord(BaseModel):
         KeyError
             When the catalogue has no such metric.
         """
-        match METRICS[metric].name:
-            case "forward_s" | "backward_s" | "prepare_s":
-                return self.seconds.get(metric.removesuffix("_s"))
-            case "peak_rss_mib":
-                return self.peak_rss_mib
-            case "peak_cuda_mib":
-                return self.peak_cuda_mib
-            case "gradient_cosine":
-                return self.gradient_check.cosine if self.gradient_check else None
-            case "gradient_norm_ratio":
-                return self.gradient_check.norm_ratio if self.gradient_check else None
-            case _:
-                return self.after.get(metric)
+        if metric not in METRICS:
+            raise KeyError(metric)
+        return self.values().get(metric)
+
+    def values(self) -> dict[str, float | None]:
+        """Return all numbers of the catalogue by name; what is undefined is missing or None."""
+        check = self.gradient_check
+        return {
+            **self.after,
+            "forward_s": self.seconds.get("forward"),
+            "backward_s": self.seconds.get("backward"),
+            "prepare_s": self.seconds.get("prepare"),
+            "peak_rss_mib": self.peak_rss_mib,
+            "peak_cuda_mib": self.peak_cuda_mib,
+            "gradient_cosine": check.cosine if check else None,
+            "gradient_norm_ratio": check.norm_ratio if check else None,
+        }

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import NoiseFloors
-from benchmarks.records import RunRecord
 from reports.document import Background, report_text
 from reports.export import pair_json, results_csv
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.pictures import FOLDER as FIGURES
 from reports.pictures import draw_pictures
-from reports.study import Study
+from reports.study import Records, Study
 
 PAIRS = "pairs"
 
@@ -24,7 +23,7 @@ PAIRS = "pairs"
 def build_report(
     folder: Path,
     config: Config,
-    records: Sequence[RunRecord],
+    records: Records,
     *,
     descriptions: Mapping[str, str] = MappingProxyType({}),
     command: str = "",
@@ -41,7 +40,7 @@ def build_report(
         ``results/<name>``; the paths of artefacts in the records are relative to it.
     config : Config
         What was asked for.
-    records : sequence of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
     descriptions : mapping of str to str
         What each dataset says of itself.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
-from benchmarks.records import RunRecord
 from reports.gradients import CAPTION as CHECK_CAPTION
 from reports.gradients import check_cells, checks_anything
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, median_and_quartiles, spread_of
 from reports.ranking import best_of
-from reports.study import Run, Study
+from reports.study import Records, Run, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
@@ -21,16 +18,14 @@ TIMES = ("forward_s", "backward_s", "prepare_s")
 MEMORY = ("peak_rss_mib", "peak_cuda_mib")
 
 
-def timing_tables(
-    config: Config, records: Iterable[RunRecord], noise: NoiseFloors = NO_CALIBRATION
-) -> list[Table]:
+def timing_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return time and memory per dataset, device and thread count, reference rows left out.
 
     Parameters
     ----------
     config : Config
         ``figures.oracle`` is the run that others are compared with, else it is the fastest.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.
@@ -38,8 +33,8 @@ def timing_tables(
     whole = Study.of(config, records)
     return [
         _timing_table(part, dataset, device, noise)
-        for device in sorted({record.identity.device for record in whole.records})
-        for part in whole.of_device(device).by_threads
+        for device, on_device in whole.by_device.items()
+        for part in on_device.by_threads
         for dataset in part.datasets
         if part.competitors(dataset)
     ]

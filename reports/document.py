@@ -79,8 +79,8 @@ def report_text(
     parts += _results(study, background, pictures)
     parts.append("## Time and memory")
     noise = background.noise
-    costs = [*timing_tables(config, study.records, noise), *scaling_tables(config, study.records, noise)]
-    costs += gradient_tables(config, study.records)
+    costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
+    costs += gradient_tables(config, study)
     parts += [part for table in costs for part in _subsection(table)]
     parts += _failures(study)
     parts += _slices(pictures)
@@ -107,13 +107,13 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
 
 
 def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
-    config, records = study.config, study.records
+    config = study.config
     parts = ["## Results"]
     for dataset, summary, further, pairs in zip(
         study.datasets,
-        summary_tables(config, records, background.noise),
-        further_tables(config, records),
-        pair_tables(config, records),
+        summary_tables(config, study, background.noise),
+        further_tables(config, study),
+        pair_tables(config, study),
         strict=True,
     ):
         parts.append(f"### {escape(dataset)}")
@@ -128,7 +128,7 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
 
 
 def _failures(study: Study) -> list[str]:
-    table = failures_table(study.config, study.records)
+    table = failures_table(study.config, study)
     if table.rows:
         return _section(table)
     return [f"## {table.title}", f"None: all {counted(len(study.records), 'job')} ended ok."]

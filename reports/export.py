@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
+from pydantic_core import to_json
 
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
@@ -29,9 +31,14 @@ COSTS = frozenset(
 
 def results_csv(study: Study) -> str:
     """Return one flat row per current record; undefined numbers are empty."""
-    frame = pd.DataFrame([_flat(record) for record in study.records])
-    csv: str = frame.to_csv(index=False, lineterminator="\n")
-    return csv
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, record in enumerate(study.records):
+        row = _flat(record)
+        if number == 0:
+            writer.writerow(row)
+        writer.writerow(row.values())
+    return text.getvalue()
 
 
 def pair_json(study: Study, key: PairKey) -> str:
@@ -52,12 +59,13 @@ def pair_json(study: Study, key: PairKey) -> str:
         "labels_before": next((_labels(found) for found in labels_before if found), {}),
         "runs": {label: _run(results[label]) for label in order if label in results},
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return to_json(content, indent=2).decode() + "\n"
 
 
 def _flat(record: RunRecord) -> dict[str, Any]:
     identity, failure, gradient = record.identity, record.failure, record.gradient
     check = record.gradient_check
+    values = record.values()
     return {
         "run": identity.run,
         "backend": identity.backend,
@@ -75,7 +83,7 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "status": str(record.status),
         "failure_stage": failure.stage if failure else None,
         "failure_message": failure.message if failure else None,
-        **{metric: _finite(record.value(metric)) for metric in METRICS},
+        **{metric: _finite(values.get(metric)) for metric in METRICS},
         **{
             f"before_{metric}": _finite(record.before.get(metric))
             for metric in METRICS
@@ -109,11 +117,15 @@ def _run(result: PairResult) -> dict[str, Any]:
                 "repeat": record.identity.repeat,
                 "status": str(record.status),
                 "failure": record.failure.message if record.failure else None,
-                **_defined({metric: _finite(record.value(metric)) for metric in METRICS}),
+                **_in_order(record.values()),
             }
             for record in result.repeats
         ],
     }
+
+
+def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
+    return _defined({metric: _finite(values.get(metric)) for metric in METRICS})
 
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
 from reports.numbers import NOT_AVAILABLE, fixed_digits
-from reports.study import Run, Study
+from reports.study import Records, Run, Study
 from reports.table import Cell, Column, Table, number_columns, plain_row, text_columns
 
 COSINE, NORM_RATIO = METRICS["gradient_cosine"], METRICS["gradient_norm_ratio"]
@@ -49,7 +48,7 @@ def check_cells(study: Study, dataset: str, run: Run) -> list[Cell]:
     ]
 
 
-def gradient_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+def gradient_tables(config: Config, records: Records) -> list[Table]:
     """Return every check per dataset that has any: its numbers, how sure they are, and what was left out."""
     study = Study.of(config, records)
     return [_gradient_table(study, dataset) for dataset in study.datasets if checks_anything(study, dataset)]

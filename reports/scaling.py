@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
-from benchmarks.records import RunRecord
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, spread_of
-from reports.study import Study
+from reports.study import Records, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Table, number_columns, plain_row, text_columns
 
 
-def scaling_tables(
-    config: Config, records: Iterable[RunRecord], noise: NoiseFloors = NO_CALIBRATION
-) -> list[Table]:
+def scaling_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return, per dataset of a sweep over thread counts, the forward time at each count and the speed-up.
 
     Parameters
     ----------
     config : Config
         Gives the order of datasets and runs.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair, thread count and repeat the last counts.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.

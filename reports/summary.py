@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
-from benchmarks.records import RunRecord
 from reports.noise_floor import NO_CALIBRATION, noise_floor
 from reports.numbers import NOT_AVAILABLE, Spread, fixed_digits, mean_and_sd, spread_of
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Run, Study
+from reports.study import BEFORE, IDENTITY, Records, Run, Study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Overlap and target registration error lead: similarity alone is a poor surrogate of accuracy, so RMSE is
@@ -45,16 +44,14 @@ class _Scores:
     ok_pairs: int
 
 
-def summary_tables(
-    config: Config, records: Iterable[RunRecord], noise: NoiseFloors = NO_CALIBRATION
-) -> list[Table]:
+def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return the leading scores per dataset: a row per run, repeats averaged first, the best value bold.
 
     Parameters
     ----------
     config : Config
         Gives the order of datasets and runs.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.
@@ -67,7 +64,7 @@ def summary_tables(
     ]
 
 
-def further_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+def further_tables(config: Config, records: Records) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
     study = Study.of(config, records)
     shown = config.report.columns or LEADING

@@ -12,6 +12,7 @@ from benchmarks.results_folder import ResultsFolder
 from reports.build import build_report
 from reports.costs import timing_tables
 from reports.scaling import scaling_tables
+from reports.study import Study
 from reports.summary import summary_tables
 from reports.terminal import terminal_table
 from reports.verdicts import failures_table, gates_table
@@ -31,21 +32,22 @@ def report(
 def show_report(folder: ResultsFolder) -> bool:
     """Write and print the report; return whether every gate passed."""
     stored = folder.load()
-    config, records = stored.config, stored.records
+    config = stored.config
+    study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
     path = build_report(
         folder.path,
         config,
-        records,
+        study,
         descriptions=stored.manifest.descriptions,
         command=stored.manifest.command,
         pending=stored.pending,
         noise=noise,
     )
-    gates = evaluate_gates(config, records)
-    tables = [*summary_tables(config, records, noise), *timing_tables(config, records, noise)]
-    tables += scaling_tables(config, records, noise)
-    tables += [table for table in (failures_table(config, records), gates_table(gates)) if table.rows]
+    gates = evaluate_gates(config, stored.records)
+    tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]
+    tables += scaling_tables(config, study, noise)
+    tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))
     if stored.pending:
