@@ -112,9 +112,9 @@ class TorchLMParams:
         Share of the cost below which they, and the polish of ``diffeomorphic``, have converged; 1e-6 by default.
     use_fixed_mask : bool
         Count residuals inside the fixed mask only.
-    adjoint : str
+    adjoint : str or None
         How gradients pass through the solve: ``implicit`` (exact Hessian), ``implicit_gauss_newton``, ``truncated``
-        or ``unroll``; ``none`` leaves the backward pass out.
+        or ``unroll``; ``none`` leaves the backward pass out; None stands for lmreg's default.
     truncated_steps : int
         ``truncated``: how many steps.
     """
@@ -131,7 +131,7 @@ class TorchLMParams:
     iterations: Count | None = None
     tolerance: Positive | None = None
     use_fixed_mask: bool = False
-    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] = "implicit"
+    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] | None = None
     truncated_steps: Count = 5
 
     @model_validator(mode="after")
@@ -140,6 +140,10 @@ class TorchLMParams:
             raise ValueError("control_points and control_spacing_mm are both given: choose one")
         if "diffeomorphic" not in self.models and self.diffeomorphic != DiffeomorphicParams():
             raise ValueError("diffeomorphic options go with model 'diffeomorphic'")
+        if "diffeomorphic" in self.models and not self.diffeomorphic.polish and self._implicit:
+            raise ValueError(
+                f"adjoint {self.adjoint!r} needs diffeomorphic.polish > 0: increments stop early"
+            )
         for name in ("control_points", "control_spacing_mm", "bending"):
             if "bspline" not in self.models and getattr(self, name) is not None:
                 raise ValueError(f"{name} goes with model 'bspline'{self._counterpart(name)}")
@@ -160,6 +164,10 @@ class TorchLMParams:
             "bending": "membrane and volume",
         }
         return f"; the diffeomorphic model has {like.get(name, name)} under 'diffeomorphic'"
+
+    @property
+    def _implicit(self) -> bool:
+        return self.adjoint in ("implicit", "implicit_gauss_newton")
 
     @property
     def models(self) -> tuple[ModelName, ...]:
@@ -302,10 +310,12 @@ def _field(displacement: Tensor, grid: sitk.Image) -> sitk.DisplacementFieldTran
     return lps_field_transform(sitk.GetImageFromArray(voxels @ linear.T, isVector=True), grid)
 
 
-def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
+def _adjoint(params: TorchLMParams) -> lmreg.Adjoint | None:
     import lmreg
 
     match params.adjoint:
+        case "implicit":
+            return lmreg.Implicit()
         case "implicit_gauss_newton":
             return lmreg.Implicit(hessian="gauss_newton")
         case "truncated":
@@ -313,4 +323,4 @@ def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
         case "unroll":
             return lmreg.Unroll()
         case _:
-            return lmreg.Implicit()
+            return None

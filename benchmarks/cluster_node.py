@@ -69,7 +69,7 @@ class Node(WorkerPlugin):
         """Find the node's own folders."""
         self._lock = Lock()
         self._local: LocalWorkers | None = None
-        self._checked: set[str] = set()
+        self._versions: dict[str, Mapping[str, str]] = {}
         self._log_ends: dict[Path, int] = {}
         self._threads = worker.state.nthreads
         self._host = worker.ip
@@ -121,18 +121,17 @@ class Node(WorkerPlugin):
         """Refuse a job that this node would measure with other software or data, and fetch what is missing."""
         key = f"{identity.backend}|{identity.dataset}|{identity.dataset_params}"
         with self._lock:
-            if key in self._checked:
-                return
-            _require_same(
-                "backend", identity.backend_version, backend_version(adapter_class(identity.backend))
-            )
-            _require_same("metrics", identity.evaluation_version, evaluation_version())
-            found = dataset_class(identity.dataset)
-            params = build_params(found.Params, identity.dataset_params, "dataset.params")
-            dataset = found(params, self._settings.cache_root)
-            dataset.fetch(self._fetch)
-            _require_same("dataset", identity.dataset_version, dataset.version)
-            self._checked.add(key)
+            if key not in self._versions:
+                adapter = adapter_class(identity.backend)
+                _require_same("backend", identity.backend_version, backend_version(adapter))
+                _require_same("metrics", identity.evaluation_version, evaluation_version())
+                found = dataset_class(identity.dataset)
+                params = build_params(found.Params, identity.dataset_params, "dataset.params")
+                dataset = found(params, self._settings.cache_root)
+                dataset.fetch(self._fetch)
+                self._versions[key] = dataset.versions()
+            here = self._versions[key].get(identity.pair_id, "absent")
+            _require_same("dataset", identity.dataset_version, here)
 
     def _refusal(self, job: Job, error: Exception) -> RunRecord:
         said = f"{type(error).__name__}: {' '.join(str(error).split())} (on {self._host})"

@@ -16,6 +16,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._,+()-]{0,79}$")]
 
 
+def _check_metric(name: str) -> None:
+    if name not in METRICS:
+        raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
+
+
 class DatasetConfig(Section):
     """A dataset and which of its pairs to use.
 
@@ -169,7 +174,7 @@ class GradientCheckConfig(Section):
 
     pairs: Annotated[int, Field(ge=0)] = 0
     directions: Annotated[int, Field(ge=2, le=1000)] = 8
-    step: Annotated[float, Field(gt=0, le=0.1)] = 0.004
+    step: Annotated[float, Field(gt=0, le=0.1)] = 0.02
 
 
 class GateBase(Section):
@@ -195,8 +200,8 @@ class MetricGate(GateBase):
     @field_validator("metric", "oracle_metric", check_fields=False)
     @classmethod
     def _known_metric(cls, name: str | None) -> str | None:
-        if name is not None and name not in METRICS:
-            raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
+        if name is not None:
+            _check_metric(name)
         return name
 
 
@@ -299,6 +304,28 @@ class FiguresConfig(Section):
     oracle: str | None = None
 
 
+class ReportConfig(Section):
+    """What the tables of scores show.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names from the catalogue, in the order of the columns; empty takes the usual ones. What is left out
+        stands in the table of further scores.
+    """
+
+    columns: tuple[str, ...] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            _check_metric(name)
+            if columns.count(name) > 1:
+                raise ValueError(f"{name!r} is given twice")
+        return columns
+
+
 class Config(Section):
     """A whole benchmark.
 
@@ -316,7 +343,7 @@ class Config(Section):
         One dataset, or several: exactly one of the two keys.
     runs : tuple of RunConfig
         At least one.
-    resources, timing, gradient_check, limits, figures
+    resources, timing, gradient_check, limits, figures, report
         See there.
     cluster : ClusterConfig or None
         Where the jobs run: on a cluster with a queue; None takes this machine.
@@ -338,6 +365,7 @@ class Config(Section):
     cluster: ClusterConfig | None = None
     gates: tuple[Gate, ...] = ()
     figures: FiguresConfig = FiguresConfig()
+    report: ReportConfig = ReportConfig()
 
     @property
     def all_datasets(self) -> tuple[DatasetConfig, ...]:

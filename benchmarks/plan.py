@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,24 @@ class Job:
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """A run with its sweep resolved to one set of validated parameters."""
+    """A run with its sweep resolved to one set of validated parameters.
+
+    Attributes
+    ----------
+    label : str
+        The run's label, and the values swept.
+    run : RunConfig
+        Where it comes from.
+    params : dict
+        The adapter's parameters, defaults resolved.
+    twin : int
+        How many sets before it ask for the same under other labels.
+    """
 
     label: str
     run: RunConfig
     params: dict[str, Any]
+    twin: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,9 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         When a dataset cannot be fetched, or cannot list its pairs before it is.
     """
     opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
-    sets = [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
+    sets = _numbered(
+        [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
+    )
     _check_labels(config, sets, source)
     # Last, so that a mistake in the config is told before anything large is fetched.
     if fetch is not None:
@@ -127,7 +142,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         chosen = config.all_datasets[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
-        dataset_version, dataset_params = dataset.version, _dump(dataset.params)
+        versions, dataset_params = dataset.versions(), _dump(dataset.params)
         checked = _pairs_to_check(config, pairs)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
@@ -146,7 +161,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=dataset_version,
+                        dataset_version=versions[pair.pair_id],
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,
@@ -160,7 +175,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
                     shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
-                    jobs.append(Job(job_id(identity), identity, limits, keep_panels=shown))
+                    jobs.append(Job(job_id(identity, item.twin), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
     return Plan(
@@ -168,9 +183,20 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     )
 
 
-def job_id(identity: Identity) -> str:
-    """Return a hash of the canonical form of what is asked for."""
-    canonical = json.dumps(identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+def job_id(identity: Identity, twin: int = 0) -> str:
+    """Return a hash of the canonical form of what is asked for.
+
+    What a run is called and in which table it stands is no part of it: renaming a run measures nothing anew.
+
+    Parameters
+    ----------
+    identity : Identity
+        What is asked for.
+    twin : int
+        How often the same config asks for the same before, under other labels: each is measured by itself.
+    """
+    content = identity.model_dump(mode="json", exclude={"run", "track"}) | ({"twin": twin} if twin else {})
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
 
@@ -238,6 +264,12 @@ def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[Paramet
         params = build_params(adapter.Params, {**run.params, **swept}, f"{place}.params")
         suffix = ", ".join(f"{key}={_short(value)}" for key, value in swept.items())
         yield ParameterSet(f"{run.label} [{suffix}]" if suffix else run.label, run, _dump(params))
+
+
+def _numbered(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
+    """Tell sets apart that ask for the same."""
+    asked = [(item.run.backend, item.params) for item in sets]
+    return [replace(item, twin=asked[:index].count(asked[index])) for index, item in enumerate(sets)]
 
 
 def _short(value: Any) -> str:

@@ -30,7 +30,7 @@ Scores = dict[str, float | None]
 
 
 class Identity(Frozen):
-    """What was asked for: everything that the job id is made of, and nothing that is measured.
+    """What was asked for: everything that the job id is made of, what the run is called, and nothing measured.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Identity(Frozen):
     track : {"matched", "recommended", "reference"}
         Same schedule for all, each tool's own best practice, or no competitor.
     dataset_version : str
-        Version of the dataset's content.
+        Version of the pair's content.
     dataset_params : dict
         The dataset's parameters, defaults resolved.
     evaluation_version : str

@@ -16,7 +16,7 @@ from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import Job, Plan
 from benchmarks.record_store import Head, RecordStore, latest
-from benchmarks.records import Frozen, RunRecord
+from benchmarks.records import Frozen, RunRecord, Track
 from benchmarks.run_lock import held
 
 
@@ -25,6 +25,7 @@ class PlannedJob(NamedTuple):
 
     job_id: str
     run: str
+    track: Track
     backend: str
     dataset: str
     pair_id: str
@@ -156,7 +157,7 @@ class ResultsFolder:
         config, manifest = self.begun()
         with self._readable():
             found = latest(self.store.read())
-        records = tuple(found[job.job_id] for job in manifest.jobs if job.job_id in found)
+        records = tuple(_as_planned(found[job.job_id], job) for job in manifest.jobs if job.job_id in found)
         return StoredRun(config, manifest, records)
 
     @contextmanager
@@ -174,7 +175,17 @@ class ResultsFolder:
 
 def _planned(job: Job) -> PlannedJob:
     identity = job.identity
-    return PlannedJob(job.job_id, identity.run, identity.backend, identity.dataset, identity.pair_id)
+    return PlannedJob(
+        job.job_id, identity.run, identity.track, identity.backend, identity.dataset, identity.pair_id
+    )
+
+
+def _as_planned(record: RunRecord, job: PlannedJob) -> RunRecord:
+    """Return the record under the names that the config has now, which are no part of what was measured."""
+    if (record.identity.run, record.identity.track) == (job.run, job.track):
+        return record
+    named = record.identity.model_copy(update={"run": job.run, "track": job.track})
+    return record.model_copy(update={"identity": named})
 
 
 def _replace(path: Path, text: str) -> None:

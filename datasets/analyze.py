@@ -20,6 +20,8 @@ _VOXEL_SUFFIXES = (".img.gz", ".img")
 _NIFTI_MAGIC = (b"ni1\0", b"n+1\0")
 _NIFTI_MAGIC_END = 348
 
+_FEWEST_SAMPLES = 4
+
 AnalyzeArray = npt.NDArray[np.integer | np.floating]
 
 
@@ -56,8 +58,11 @@ def read_analyze(path: Path) -> tuple[AnalyzeArray, tuple[float, float, float]]:
         raise DatasetError(f"{voxels}: cannot be read as an Analyze image: {error}") from None
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
-    if array.ndim != 3:
-        raise DatasetError(f"{header}: is {'×'.join(map(str, array.shape))}: one 3D image is wanted")
+    if array.ndim != 3 or min(array.shape) < _FEWEST_SAMPLES:
+        raise DatasetError(
+            f"{header}: is {'×'.join(map(str, array.shape))}: one 3D image of at least {_FEWEST_SAMPLES} samples "
+            "along every axis is wanted"
+        )
     if not all(np.isfinite(mm) and mm > 0 for mm in spacing_mm):
         raise DatasetError(f"{header}: its voxel size is {spacing_mm} mm: mend the header")
     if not np.isfinite(array).all():
@@ -78,6 +83,19 @@ def is_analyze(path: Path) -> bool:
         return False
     with header.open("rb") as file:
         return file.read(_NIFTI_MAGIC_END)[-4:] not in _NIFTI_MAGIC
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of which an image consists: header and voxels where they are apart, else the one.
+
+    Raises
+    ------
+    DatasetError
+        When one of the two is missing.
+    """
+    if path.name.endswith((".hdr", *_VOXEL_SUFFIXES)):
+        return _header_of(path), _voxels_of(path)
+    return (path,)
 
 
 def image_of(voxels: AnalyzeArray, spacing_mm: tuple[float, float, float]) -> sitk.Image:

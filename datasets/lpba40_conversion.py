@@ -16,6 +16,7 @@ from datasets.reading import ImageError
 SUBJECTS = tuple(f"S{number:02d}" for number in range(1, 41))
 IMAGE = "image.nii.gz"
 LABELS = "labels.nii.gz"
+_LABELS_KIND = "structure.label"
 
 
 def subject_folders(tree: Path) -> dict[str, Path]:
@@ -30,10 +31,24 @@ def subject_folders(tree: Path) -> dict[str, Path]:
     if missing := [name for name, folder in found.items() if folder is None]:
         shown = ", ".join(missing) if len(missing) < len(SUBJECTS) else "all 40 subjects"
         raise DatasetError(
-            f"{tree}: no {SUBJECTS[0]}/{SUBJECTS[0]}.delineation.skullstripped.hdr and the like for {shown}: LPBA40 "
-            "in delineation space is wanted, as LONI distributes it"
+            f"no SNN/SNN.delineation.skullstripped.hdr for {shown}: LPBA40 in delineation space is wanted, as LONI "
+            "distributes it"
         )
     return {name: folder for name, folder in found.items() if folder is not None}
+
+
+def check_anatomy(folders: Mapping[str, Path]) -> None:
+    """Refuse a mirrored or turned copy, by the labels of every subject.
+
+    Raises
+    ------
+    DatasetError
+        When labels are missing or damaged, or structures lie where no brain has them.
+    """
+    for name, folder in folders.items():
+        path = folder / f"{name}.delineation.{_LABELS_KIND}.hdr"
+        labels, spacing_mm = read_analyze(path)
+        direction_of(labels, spacing_mm, path)
 
 
 def convert(folders: Mapping[str, Path], target: Path) -> None:
@@ -64,7 +79,7 @@ def _folder_of(name: str, tree: Path) -> Path | None:
 
 def _convert_subject(stem: Path, target: Path) -> None:
     image_path = stem.with_name(f"{stem.name}.skullstripped.hdr")
-    labels_path = stem.with_name(f"{stem.name}.structure.label.hdr")
+    labels_path = stem.with_name(f"{stem.name}.{_LABELS_KIND}.hdr")
     image, spacing_mm = read_analyze(image_path)
     labels, labels_spacing_mm = read_analyze(labels_path)
     if labels.shape != image.shape or not np.allclose(labels_spacing_mm, spacing_mm, rtol=1e-3):

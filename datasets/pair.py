@@ -47,7 +47,7 @@ class Pair:
     fixed_labels, moving_labels : SimpleITK.Image or None
         Integer label images, 0 is background; on the grid of the image they belong to.
     label_names : mapping of int to str
-        The labels that are scored, with readable names.
+        The labels that are scored, with readable names; empty scores all under their numbers.
     true_transform : SimpleITK.Transform or None
         Maps physical points of the fixed image to physical points of the moving image.
     prealignment : SimpleITK.Transform or None

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.base import DatasetError
 
 # Ids become names of files and folders: no separator, no leading dot or dash, nothing that a shell expands.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def unordered(subjects: Iterable[str]) -> list[tuple[str, str]]:
-    """Return every pair of two different subjects once, the first in order being the fixed one."""
-    return list(combinations(sorted(subjects), 2))
 
 
 def nested_subset(pair_ids: Sequence[str], size: int | None, seed: int) -> tuple[str, ...]:
@@ -43,6 +37,12 @@ def nested_subset(pair_ids: Sequence[str], size: int | None, seed: int) -> tuple
     ranked = sorted(pair_ids, key=lambda pair_id: hashlib.sha256(f"{seed}|{pair_id}".encode()).hexdigest())
     taken = set(ranked[:size])
     return tuple(pair_id for pair_id in pair_ids if pair_id in taken)
+
+
+def natural_order(name: str) -> tuple[list[str | int], str]:
+    """Return a key that sorts numbers in names by their value: m2 before m10."""
+    # The parts alternate, words first, so that a word is never compared with a number.
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
 
 
 def safe_name(name: str, path: Path) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
 from datasets.analyze import image_of, is_analyze, read_analyze
@@ -16,10 +18,55 @@ from datasets.compressed import check_compressed
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
+# How far the voxel size of the matrix may be from the one beside it.
+_SFORM_TOLERANCE = 0.01
+_NIFTI = (".nii", ".nii.gz")
 
 
 class ImageError(DatasetError):
     """A file that cannot be used; the message names it and the way out."""
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; a name that no file can have leads to none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def dimension_of(path: Path) -> int:
+    """Return 2 or 3 after a look at an image's header; trailing dimensions of one sample do not count.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, no image, has another shape, or a voxel size that is no size.
+    """
+    if not is_file(path):
+        raise ImageError(f"{path}: no such file")
+    if is_analyze(path):
+        return read_analyze(path)[0].ndim
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _refuse_nifti_geometry(path)
+    except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
+        raise ImageError(f"{path}: cannot be read as an image: {_said(error)}") from None
+    size = list(reader.GetSize())
+    while len(size) > 2 and size[-1] == 1:
+        size.pop()
+    shape, components = "×".join(map(str, size)), reader.GetNumberOfComponents()
+    if len(size) not in (2, 3) or components != 1:
+        raise ImageError(
+            f"{path}: is {shape} with {components} components per voxel; "
+            "one scalar 2D or 3D image is wanted: extract it first"
+        )
+    if min(size) < 4:
+        raise ImageError(f"{path}: is {shape}, fewer than 4 samples along an axis")
+    _check_spacing(path, reader.GetSpacing()[: len(size)])
+    return len(size)
 
 
 def read_image(path: Path) -> sitk.Image:
@@ -33,26 +80,16 @@ def read_image(path: Path) -> sitk.Image:
         When the file is missing or unreadable, has another shape, a voxel size that is no size, or values
         that are not finite.
     """
-    if not path.is_file():
-        raise ImageError(f"{path}: no such file")
+    if is_file(path) and is_analyze(path):
+        return image_of(*read_analyze(path))
+    dimension = dimension_of(path)
     try:
-        image = image_of(*read_analyze(path)) if is_analyze(path) else sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path))
         _refuse_what_itk_passes_over(path)
     except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise ImageError(f"{path}: cannot be read as an image: {said}") from None
-    while image.GetDimension() > 2 and image.GetSize()[-1] == 1:
+        raise ImageError(f"{path}: cannot be read as an image: {_said(error)}") from None
+    while image.GetDimension() > dimension:
         image = _without_last_dimension(image)
-    if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
-        shape = "×".join(map(str, image.GetSize()))
-        raise ImageError(
-            f"{path}: is {shape} with {image.GetNumberOfComponentsPerPixel()} components per voxel; "
-            "one scalar 2D or 3D image is wanted: extract it first"
-        )
-    if min(image.GetSize()) < 4:
-        raise ImageError(f"{path}: has fewer than 4 samples along an axis: {image.GetSize()}")
-    if not all(np.isfinite(mm) and mm > 0 for mm in image.GetSpacing()):
-        raise ImageError(f"{path}: its voxel size is {image.GetSpacing()} mm: mend the header")
     if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
         raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
     return image
@@ -70,6 +107,8 @@ def read_labels(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     values = sitk.GetArrayViewFromImage(labels)
     if values.min() < 0 or values.max() > np.iinfo(np.uint16).max or not (values == np.rint(values)).all():
         raise ImageError(f"{path}: labels must be whole numbers from 0 to 65535")
+    if not values.any():
+        raise ImageError(f"{path}: holds no label but 0: leave it out")
     _refuse_other_grid(path, labels, image_path, image)
     return sitk.Cast(labels, sitk.sitkUInt16)
 
@@ -90,6 +129,20 @@ def read_mask(path: Path, image: sitk.Image, image_path: Path) -> sitk.Image:
     return mask
 
 
+def foreground(image: sitk.Image, path: Path) -> sitk.Image:
+    """Return where an image with a background of zero is not zero, as uint8 of 0 and 1.
+
+    Raises
+    ------
+    ImageError
+        When it is zero everywhere.
+    """
+    mask = image != 0
+    if not sitk.GetArrayViewFromImage(mask).any():
+        raise ImageError(f"{path}: is zero everywhere")
+    return mask
+
+
 def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     extract = sitk.ExtractImageFilter()
     # A slice of a volume may lie across the axes that are kept: its directions then say nothing in the plane.
@@ -98,10 +151,45 @@ def _without_last_dimension(image: sitk.Image) -> sitk.Image:
     return extract.Execute(image)
 
 
+def _refuse_nifti_geometry(path: Path) -> None:
+    """Refuse voxel sizes of a NIfTI header that ITK would guess or take as mirrored, or that contradict each other."""
+    if not path.name.endswith(_NIFTI):
+        return
+    header = _nifti_header(path)
+    axes = [axis for axis, n in enumerate(header.get_data_shape()[:3]) if n > 1]
+    pixdim = header["pixdim"][1:4].astype(np.float64)[axes]
+    _check_spacing(path, pixdim.tolist())
+    if header["sform_code"] > 0:
+        sform = np.linalg.norm(header.get_sform()[:3, :3], axis=0)[axes]
+        if not np.allclose(sform, pixdim, rtol=_SFORM_TOLERANCE, atol=0):
+            raise ImageError(
+                f"{path}: its header says voxels of {_mm(pixdim)} (pixdim) and of {_mm(sform)} (sform): mend it"
+            )
+
+
+def _nifti_header(path: Path) -> nib.Nifti1Header:
+    """Return the header as it stands in the file; nibabel would mend it otherwise."""
+    with ImageOpener(path) as file:
+        return nib.Nifti1Header.from_fileobj(file, check=False)
+
+
+def _check_spacing(path: Path, spacing_mm: Sequence[float]) -> None:
+    if not all(np.isfinite(mm) and mm > 0 for mm in spacing_mm):
+        raise ImageError(f"{path}: its header says voxels of {_mm(spacing_mm)}: mend it")
+
+
+def _mm(lengths_mm: Iterable[float]) -> str:
+    return f"{'×'.join(f'{mm:g}' for mm in lengths_mm)} mm"
+
+
+def _said(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
 def _refuse_what_itk_passes_over(path: Path) -> None:
     """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
     check_compressed(path)
-    if path.name.endswith((".nii", ".nii.gz", ".img")) and not is_analyze(path):
+    if path.name.endswith((*_NIFTI, ".img")):
         values = np.asanyarray(nib.load(path).dataobj)
         if not np.isfinite(values).all():
             raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
@@ -118,4 +206,6 @@ def _refuse_other_grid(path: Path, found: sitk.Image, image_path: Path, image: s
         )
     )
     if not same:
-        raise ImageError(f"{path}: lies on another grid than {image_path}: resample it first")
+        raise ImageError(
+            f"{path}: lies on another grid than {image_path}: resample it onto that grid first, by nearest neighbour"
+        )

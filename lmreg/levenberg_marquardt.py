@@ -17,6 +17,9 @@ DAMPING_FACTOR = 10.0
 DAMPING_FLOOR = 1e-12
 DAMPING_CEILING = 1e8
 TRUSTED_GAIN = 0.25
+SETTLED_LENGTH = 1e4
+SHORTEST_LENGTH = 1e-7
+CLOSING_SHARE = 1e-3
 ROUNDING = 8.0
 
 
@@ -87,6 +90,9 @@ class Solvable(Protocol):
     def equations(self, evaluation: Evaluation) -> NormalEquations:
         """Normal equations of a step."""
 
+    def length(self, step: Tensor) -> float:
+        """How far a step moves things, in voxels; zero where the cost alone tells of convergence."""
+
     def retract(self, state: Tensor, step: Tensor) -> Tensor:
         """State after a step."""
 
@@ -107,7 +113,8 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
         Most trial steps.
     tolerance : float
         The iterations have converged when the decrease that a step promises, or brings, is at most this share of the
-        cost.
+        cost, and that step is short: at most 0.01 voxels at 1e-6, and in proportion. Weak directions lead far at
+        hardly any cost.
     """
     current = objective.evaluate(state, None)
     cost = float(current.cost)
@@ -117,6 +124,7 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
     noise = ROUNDING * torch.finfo(current.warped.dtype).eps
     # The cost of images that agree to rounding; a share of it would never be reached.
     perfect = (ROUNDING * noise) ** 2
+    longest = max(SETTLED_LENGTH * tolerance, SHORTEST_LENGTH)
     for _ in range(iterations):
         if equations is None:
             equations = objective.equations(current)
@@ -128,13 +136,19 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
                 break
             continue
         promised = equations.promise(-current.gradient, step)
-        if promised <= tolerance * cost + perfect:
+        settled = damping > 1 or objective.length(step) <= longest
+        if promised <= tolerance * cost + perfect and settled:
             status = Status.CONVERGED if damping <= 1 else Status.STALLED
             break
+        # Rounding may keep steps from getting short: then this is the last one.
+        closing = promised <= CLOSING_SHARE * tolerance * cost + perfect
         trial = objective.evaluate(objective.retract(current.state, step), current.threshold)
         trial_cost = float(trial.cost)
         # Differences below rounding decide nothing: near the minimum the step is trusted, not the cost.
         if not trial_cost <= cost * (1 + noise):
+            if closing:
+                status = Status.CONVERGED
+                break
             damping = max(damping * DAMPING_FACTOR, DAMPING_START)
             status = Status.STALLED
             if damping > DAMPING_CEILING:
@@ -148,7 +162,7 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
         if gain >= TRUSTED_GAIN * promised:
             damping = max(damping / DAMPING_FACTOR, DAMPING_FLOOR)
         status = Status.MAX_ITERATIONS
-        if tolerance > noise and gain <= tolerance * cost:
+        if closing or (tolerance > noise and gain <= tolerance * cost and settled):
             status = Status.CONVERGED
             break
     return Descent(current, tuple(steps), tuple(trace), status)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from lmreg.adjoint import Adjoint, Implicit, differentiable
+from lmreg.adjoint import Adjoint, adjoint_for, differentiable
 from lmreg.allocator import keep_freed_memory
-from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement, fit
+from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement
+from lmreg.increments import Increments, attach
 from lmreg.levenberg_marquardt import Status
 from lmreg.linear import LinearModel
 from lmreg.model import BSpline, Linear, Model
@@ -33,11 +34,12 @@ from lmreg.options import (
     similarity_of,
     tolerance_of,
 )
-from lmreg.problem import Images, Problem, Stage, pyramid_stages
+from lmreg.problem import Images, Problem
 from lmreg.result import Result
 from lmreg.robust import Huber
 from lmreg.sampling import Interpolation
 from lmreg.similarity import Hessian, Similarity
+from lmreg.stages import APPROACH_TOLERANCE, COARSE_TOLERANCE, Stage, pyramid_stages
 from lmreg.start import start_matrix
 from lmreg.validation import check_images, check_mask, check_overlap, grid_of
 
@@ -105,9 +107,10 @@ def register(
     robust : Huber, optional
         Robust loss on the residuals.
     adjoint : Adjoint, optional
-        How gradients pass through the solve: ``Implicit()`` (default), ``Truncated(steps)`` or ``Unroll()``. With
-        several models, that of the last one, the result of those before it held fixed; with ``diffeomorphic``, that of
-        its polish at full resolution, what came before held fixed.
+        How gradients pass through the solve: ``Implicit()``, ``Truncated(steps)`` or ``Unroll()``. With several
+        models, that of the last one, the result of those before it held fixed. Default: ``Implicit()``, but
+        ``Unroll()`` for ``diffeomorphic``, whose increments stop before they converge: ``Implicit`` needs its
+        ``polish``, and takes the solution at full resolution, what came before held fixed.
     iterations : int, optional
         Most trial steps per level. Default 50.
     tolerance : float, optional
@@ -151,9 +154,9 @@ def register(
     weights = None if fixed_mask is None else check_mask(fixed_mask, fixed)
     weight = bending_of(bending, fixed.device)
     starts = initial_of(initial, fixed.shape[0], fixed.ndim - 2, fixed.device)
-    adjoint = Implicit() if adjoint is None else adjoint
-    if not isinstance(adjoint, Adjoint):
-        raise ValueError(f"adjoint: expected Implicit(), Truncated(steps) or Unroll() (got {adjoint!r})")
+    converges = not isinstance(models[-1], Diffeomorphic) or models[-1].polish > 0
+    tracked = torch.is_grad_enabled() and (fixed.requires_grad or moving.requires_grad)
+    adjoint = adjoint_for(adjoint, converges=converges, tracked=tracked)
     pairs = [
         _register_pair(
             number,
@@ -210,7 +213,7 @@ def _register_pair(
         problem = _problem(model, weights, options)
         solution = problem.solve(images)
         trace += solution.trace
-        matrix = model.matrix(solution.evaluation.state)
+        matrix = model.matrix(solution.state)
     state, warped = differentiable(problem, solution, images, adjoint)
     return _Pair(model, state, warped, trace, solution.status)
 
@@ -225,17 +228,10 @@ def _register_diffeomorphic(
     adjoint: Adjoint,
 ) -> _Pair:
     polished = choice.polish > 0
-    stages = _stages(options, options.interpolation if polished else "linear")
-    fitted = fit(
-        images.fixed,
-        images.moving,
-        weights,
-        tuple(stage.level for stage in stages),
-        matrix,
-        options.similarity,
-        options.huber,
-        choice,
-    )
+    stages = _stages(options, options.interpolation if polished else "linear", COARSE_TOLERANCE)
+    levels = tuple(stage.level for stage in stages)
+    increments = Increments(choice, levels, matrix, options.similarity, options.huber, weights)
+    fitted = increments.fit(images.fixed.detach(), images.moving.detach())
     voxels = float(images.fixed.numel() if weights is None else weights.sum())
     model = NodalDisplacement(choice, options.fixed, matrix, fitted.displacement, voxels)
     problem = Problem(
@@ -248,19 +244,16 @@ def _register_diffeomorphic(
         POLISH_STEP,
     )
     trace += fitted.trace
-    if not polished and not images.tracked:
-        state = model.start(stages[-1].level)
-        warped = problem.warp_unsolved(images, state)
-        return _Pair(model, state, warped, trace, fitted.status)
+    if not polished:
+        state = attach(images.fixed, images.moving, increments, fitted, adjoint.last_steps).double()
+        return _Pair(model, state, problem.warp_unsolved(images, state), trace, fitted.status)
     solution = problem.solve(images)
+    before = adjoint.last_steps - len(solution.steps)
+    if before > 0:
+        start = attach(images.fixed, images.moving, increments, fitted, before).double()
+        images = replace(images, start=start)
     state, warped = differentiable(problem, solution, images, adjoint)
-    return _Pair(
-        model,
-        state,
-        warped,
-        trace + solution.trace if polished else trace,
-        solution.status if polished else fitted.status,
-    )
+    return _Pair(model, state, warped, trace + solution.trace, solution.status)
 
 
 def _model(name: LinearModel | Literal["bspline"], matrix: Tensor, options: Options) -> Model:
@@ -269,7 +262,7 @@ def _model(name: LinearModel | Literal["bspline"], matrix: Tensor, options: Opti
     return Linear(name, options.fixed, matrix)
 
 
-def _stages(options: Options, interpolation: Interpolation) -> tuple[Stage, ...]:
+def _stages(options: Options, interpolation: Interpolation, approach_tolerance: float) -> tuple[Stage, ...]:
     hessian: Hessian = "exact" if interpolation == "cubic" else "gauss_newton"
     return pyramid_stages(
         options.fixed,
@@ -278,11 +271,14 @@ def _stages(options: Options, interpolation: Interpolation) -> tuple[Stage, ...]
         interpolation=interpolation,
         hessian=hessian,
         tolerance=options.tolerance,
+        approach_tolerance=approach_tolerance,
     )
 
 
 def _problem(model: Model, weights: Tensor | None, options: Options) -> Problem:
-    stages = _stages(options, options.interpolation)
+    stages = _stages(
+        options, options.interpolation, APPROACH_TOLERANCE if isinstance(model, Linear) else COARSE_TOLERANCE
+    )
     return Problem(
         model, stages, options.similarity, options.huber, weights, options.iterations, InnerSolver()
     )

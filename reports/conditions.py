@@ -61,7 +61,7 @@ def warnings_of(study: Study) -> list[str]:
     said += [
         f"Records of {dataset} were made with different data or metrics: its rows are not comparable."
         for dataset in study.datasets
-        if len({_yardstick(r.identity) for r in records if r.identity.dataset == dataset}) > 1
+        if _several_yardsticks(r.identity for r in records if r.identity.dataset == dataset)
     ]
     if any(record.provenance.concurrent_jobs > 1 for record in records):
         said.append("Jobs were allowed to overlap: timings are not comparable.")
@@ -104,9 +104,14 @@ def _first_identity(study: Study, label: str) -> Identity:
     return next(record.identity for record in study.records if record.identity.run == label)
 
 
-def _yardstick(identity: Identity) -> tuple[str, str, str]:
-    """Return what decides on which data, and by which metrics, a job was judged."""
-    return identity.dataset_version, str(identity.dataset_params), identity.evaluation_version
+def _several_yardsticks(identities: Iterable[Identity]) -> bool:
+    """Tell whether jobs on one pair were judged on different data or by different metrics."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for one in identities:
+        yardstick = (one.dataset_version, str(one.dataset_params), one.evaluation_version)
+        if found.setdefault(one.pair_id, yardstick) != yardstick:
+            return True
+    return False
 
 
 def _commit(record: RunRecord) -> str:

@@ -57,8 +57,9 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
         How far times of equals lie apart: a smaller difference is not called one.
     """
     study = Study.of(config, records)
+    names = config.report.columns or LEADING
     return [
-        _score_table(study, dataset, LEADING, f"Scores: {dataset}", noise_floor(study, dataset, noise))
+        _score_table(study, dataset, names, f"Scores: {dataset}", noise_floor(study, dataset, noise))
         for dataset in study.datasets
     ]
 
@@ -66,7 +67,9 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
 def further_tables(config: Config, records: Records) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
     study = Study.of(config, records)
-    return [_score_table(study, dataset, FURTHER, f"Further scores: {dataset}") for dataset in study.datasets]
+    shown = config.report.columns or LEADING
+    names = [name for name in (*LEADING, *FURTHER) if name not in shown]
+    return [_score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
 
 
 def _score_table(

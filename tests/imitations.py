@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import tarfile
 import zipfile
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from nibabel.analyze import AnalyzeHeader
@@ -46,6 +49,7 @@ HALF_AXES = (14.0, 18.0, 14.0)
 SHAPE = (36, 44, 36)
 
 
+@functools.cache
 def lpba40_subject(number: int) -> tuple[np.ndarray, np.ndarray]:
     """Image and labels of a subject, voxels running to the left, to the back and up."""
     rng = np.random.default_rng(number)
@@ -123,12 +127,135 @@ def write_lpba40(write_analyze):
 def lpba40_archive(write_lpba40, tmp_path_factory):
     """The archive of all 40 subjects: a zip in a zip."""
     folder = tmp_path_factory.mktemp("lpba40")
-    tree = write_lpba40(folder)
-    inner = folder / "LPBA40subjects.delineation_space.zip"
-    with zipfile.ZipFile(inner, "w") as archive:
-        for path in sorted(tree.rglob("*")):
-            archive.write(path, path.relative_to(folder))
+    inner = zip_of(write_lpba40(folder), folder / "LPBA40subjects.delineation_space.zip")
     outer = folder / "LPBA40_Subjects_Delineation_Space_MRI_and_label_files.zip"
     with zipfile.ZipFile(outer, "w") as archive:
         archive.write(inner, inner.name)
     return outer
+
+
+def small_brain(shape: tuple[int, ...], seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and labels 1 to ``count`` of an ellipsoid that lies a little elsewhere for every seed, x first."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*(np.linspace(-1.3, 1.3, n) for n in shape), indexing="ij"))
+    axes = grid - rng.uniform(-0.08, 0.08, (len(shape),) + (1,) * len(shape))
+    brain = (axes**2).sum(axis=0) < 1
+    angle = (np.arctan2(axes[1], axes[0]) / (2 * np.pi)) % 1.0
+    labels = np.where(brain, 1 + (angle * count).astype(int).clip(0, count - 1), 0)
+    image = brain * (80.0 + 60 * np.cos(labels) + 20 * axes[-1]) + rng.normal(0, 2, shape) * brain
+    return ndimage.gaussian_filter(image, 0.7).clip(1).astype(np.float32) * brain, labels.astype(np.uint8)
+
+
+def save_nifti(path: Path, array: np.ndarray, spacing_mm: tuple[float, ...]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, np.diag([*spacing_mm, 1.0])), path)
+
+
+def tar_of(tree: Path, archive: Path) -> Path:
+    with tarfile.open(archive, "w") as packed:
+        for path in sorted(tree.iterdir()):
+            packed.add(path, path.name)
+    return archive
+
+
+def zip_of(tree: Path, archive: Path) -> Path:
+    """Pack a folder under its own name."""
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(tree.rglob("*")):
+            packed.write(path, path.relative_to(tree.parent))
+    return archive
+
+
+OASIS_LABELS = "# No. Label Name: R G B A\n" + "".join(
+    f"{label:<4}{name:<32}{label} 0 0 0\n"
+    for label, name in enumerate(
+        ("Unknown", "Left-Cortex", "Right-Cortex", "Left-White-Matter", "Brain-Stem")
+    )
+)
+
+
+@pytest.fixture(scope="session")
+def write_oasis():
+    """Write neurite-oasis below a folder, as slices (``slice_*``) and volumes (``aligned_*``)."""
+
+    def write(folder: Path, numbers=(1, 2, 3, 10)) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            subject = folder / f"OASIS_OAS1_{number:04d}_MR1"
+            for kind, shape, seg in (("slice", (40, 48, 1), 24), ("aligned", (20, 24, 28), 35)):
+                image, labels = small_brain(tuple(n for n in shape if n > 1), number, 4)
+                save_nifti(subject / f"{kind}_norm.nii.gz", image.reshape(shape) / 255, (1.0, 1.0, 1.0))
+                save_nifti(subject / f"{kind}_seg{seg}.nii.gz", labels.reshape(shape), (1.0, 1.0, 1.0))
+        for table in ("seg24_labels.txt", "seg35_labels.txt"):
+            (folder / table).write_text(OASIS_LABELS)
+        (folder / "subjects.txt").write_text("".join(f"OASIS_OAS1_{n:04d}_MR1\n" for n in numbers))
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def oasis_archive(write_oasis, tmp_path_factory):
+    """The archive of four subjects."""
+    folder = tmp_path_factory.mktemp("oasis")
+    return tar_of(write_oasis(folder / "tree"), folder / "neurite-oasis.tar")
+
+
+@pytest.fixture(scope="session")
+def write_mrbrains18():
+    """Write the training set of MRBrainS18 below a folder."""
+
+    def write(folder: Path, names=("1", "4", "5", "7", "14", "070", "148")) -> Path:
+        spacing_mm = (0.958, 0.958, 3.0)
+        for number, name in enumerate(names):
+            image, labels = small_brain((30, 32, 12), number, 10)
+            head = image + 20
+            save_nifti(folder / "training" / name / "segm.nii.gz", labels, spacing_mm)
+            for modality, contrast in (("reg_T1", head), ("reg_IR", 200 - head), ("FLAIR", np.sqrt(head))):
+                save_nifti(folder / "training" / name / "pre" / f"{modality}.nii.gz", contrast, spacing_mm)
+            save_nifti(folder / "training" / name / "orig" / "FLAIR.nii.gz", head, spacing_mm)
+        return folder / "training"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def mrbrains18_archive(write_mrbrains18, tmp_path_factory):
+    """The archive of seven subjects."""
+    folder = tmp_path_factory.mktemp("mrbrains18")
+    return zip_of(write_mrbrains18(folder), folder / "training.zip")
+
+
+@pytest.fixture(scope="session")
+def write_klein2009(write_analyze):
+    """Write brains and atlases in the layout of Klein et al. 2009, as Analyze."""
+
+    def write(folder: Path, names=("m1", "m2", "m10")) -> Path:
+        for kind in ("Brains", "Atlases"):
+            (folder / kind).mkdir(parents=True)
+        for number, name in enumerate(names):
+            image, labels = small_brain((24, 28, 22), number, 6)
+            write_analyze(folder / "Brains" / name, image.astype(np.int16), (1.0, 1.5, 1.0), suffix=".img")
+            write_analyze(folder / "Atlases" / name, labels, (1.0, 1.5, 1.0), suffix=".img")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_sessions():
+    """Write a BIDS folder: sessions by subject, one run each unless ``runs`` says otherwise, and derived labels."""
+
+    def write(folder: Path, sessions: dict[str, tuple[str, ...]], runs: tuple[str, ...] = ("",)) -> Path:
+        for subject, labels in sessions.items():
+            for number, session in enumerate(labels):
+                image, drawn = small_brain((20, 22, 18), number, 4)
+                for run in runs:
+                    stem = f"sub-{subject}_ses-{session}{f'_run-{run}' if run else ''}"
+                    place = Path(f"sub-{subject}", f"ses-{session}", "anat")
+                    save_nifti(folder / place / f"{stem}_T1w.nii.gz", image, (2.0, 2.0, 2.0))
+                    derived = folder / "derivatives" / "drawn" / place
+                    save_nifti(derived / f"{stem}_desc-lobes_dseg.nii.gz", drawn, (2.0, 2.0, 2.0))
+        return folder
+
+    return write

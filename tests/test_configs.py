@@ -1,15 +1,30 @@
 """Every config of the repository says only what a config may say."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from benchmarks.catalogue import METRICS
 from benchmarks.config_file import load_config
+from benchmarks.execution import Executor
+from benchmarks.gates import evaluate_gates
 from benchmarks.plan import make_plan
+from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.records import Status
+from benchmarks.worker import WorkerSettings
+from datasets.base import DatasetError
+from datasets.ds007328 import Ds007328
+from datasets.fetching import FetchRequest
+from reports.build import build_report
+from tests.imitations import save_nifti, small_brain
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted(FOLDER.glob("*.yaml"))
+ARCHIVES = {"lpba40": "lpba40_archive", "mrbrains18": "mrbrains18_archive", "oasis2d": "oasis_archive"}
+ON_DATA = ("ds007328", "ds007328_volume", "lpba40", "mrbrains18", "oasis2d", "pairs_csv")
 
 
 @pytest.fixture
@@ -23,18 +38,106 @@ def listed(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_it_is_valid_and_asks_for_something(path, listed, tmp_path):
-    config = load_config(path)
-    overrides = []
-    if config.dataset is not None and config.dataset.name == "csv":
-        overrides = [f"dataset.params.path={listed}"]
-    for number, dataset in enumerate(config.datasets):
+@pytest.fixture
+def head_list(tmp_path):
+    """A list of one pair of small heads with labels, on two grids."""
+    folder = tmp_path / "heads"
+    for number, name in enumerate(("a", "b")):
+        image, labels = small_brain((32 + 4 * number, 40, 36), number, 3)
+        save_nifti(folder / f"{name}.nii.gz", image, (4.0, 4.0, 4.0))
+        save_nifti(folder / f"{name}_labels.nii.gz", labels, (4.0, 4.0, 4.0))
+    path = folder / "pairs.csv"
+    path.write_text(
+        "pair_id,fixed,moving,fixed_labels,moving_labels\na_b,a.nii.gz,b.nii.gz,a_labels.nii.gz,b_labels.nii.gz\n"
+    )
+    return path
+
+
+@pytest.fixture
+def cached(tmp_path, request, monkeypatch):
+    """Fetch the imitation of a dataset, as a user would, and return the folder that holds it."""
+
+    def fetch(name):
+        found = dataset_class(name)
+        if name == "ds007328":
+            monkeypatch.setattr(Ds007328, "graphql_url", request.getfixturevalue("openneuro").graphql_url)
+            found(found.Params(), tmp_path / "cache").fetch(FetchRequest())
+        if name in ARCHIVES:
+            archive = request.getfixturevalue(ARCHIVES[name])
+            found(found.Params(), tmp_path / "cache").fetch(FetchRequest(accept_licence=True, source=archive))
+        return tmp_path / "cache"
+
+    return fetch
+
+
+def overrides_for(config, listed, *, quick):
+    """Return what a config needs here: a list, as many pairs as an imitation has, and to be quick few iterations."""
+    asked = ["timing.repeats=1", "timing.warmup=0", "resources.threads=1"] if quick else []
+    for number, dataset in enumerate(config.all_datasets):
+        place = "dataset" if config.dataset else f"datasets.{number}"
         if dataset.name == "csv":
-            overrides.append(f"datasets.{number}.params.path={listed}")
-    plan = make_plan(load_config(path, overrides), tmp_path / "cache", str(path))
+            asked.append(f"{place}.params.path={listed}")
+        if dataset.name in ARCHIVES:
+            asked.append(f"{place}.params.subset=1")
+        if quick and dataset.name == "ds007328":
+            asked.append(f"{place}.pairs=[f1*]")
+    for number, run in enumerate(config.runs if quick else ()):
+        # What stops early has no gradient; lmreg is quick enough as it is.
+        params = {field.name for field in fields(adapter_class(run.backend).Params)}
+        if "iterations" in params and run.backend != "torch_lm":
+            levels = len(run.params.get("iterations", [0] * 3))
+            asked.append(f"runs.{number}.params.iterations={[2] * levels}")
+    return asked
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_it_is_valid_and_asks_for_something(path, listed, cached):
+    config = load_config(path)
+    (cache, *_) = [cached(dataset.name) for dataset in config.all_datasets]
+    plan = make_plan(load_config(path, overrides_for(config, listed, quick=False)), cache, str(path))
     assert plan.jobs
     assert {job.identity.run for job in plan.jobs} >= {run.label for run in config.runs if not run.sweep}
+
+
+@pytest.mark.parametrize("name", ["ds007328", "ds007328_volume", "lpba40"])
+def test_pairs_that_are_known_beforehand_are_planned_without_their_data(name, tmp_path):
+    path = FOLDER / f"{name}.yaml"
+    assert make_plan(load_config(path), tmp_path, str(path)).jobs
+
+
+@pytest.mark.parametrize("name", ["mrbrains18", "oasis2d"])
+def test_pairs_that_only_the_data_tell_are_asked_for_in_one_sentence(name, tmp_path):
+    path = FOLDER / f"{name}.yaml"
+    with pytest.raises(DatasetError, match=f"python -m benchmarks fetch {name} --accept-licence") as caught:
+        make_plan(load_config(path), tmp_path, str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_is_not_there_is_named():
+    path = FOLDER / "pairs_csv.yaml"
+    with pytest.raises(DatasetError, match=r"none\.csv: cannot be read: No such file"):
+        make_plan(load_config(path, ["dataset.params.path=none.csv"]), FOLDER, str(path))
+
+
+@pytest.mark.filterwarnings("default")  # as in a worker: third parties warn
+@pytest.mark.parametrize("name", ON_DATA)
+def test_it_runs_to_its_report_on_a_small_imitation(name, head_list, cached, tmp_path):
+    path = FOLDER / f"{name}.yaml"
+    whole = load_config(path)
+    config = load_config(path, overrides_for(whole, head_list, quick=True))
+    plan = make_plan(config, cached(whole.all_datasets[0].name), str(path))
+    results = tmp_path / "results"
+    settings = WorkerSettings("all", 1, "cpu", 0, 1, tmp_path / "cache", results, "", dirty=False)
+    executor = Executor(settings)
+    records = [executor.run(job) for job in plan.jobs]
+    assert {record.identity.run for record in records} == {run.label for run in config.runs}
+    assert {record.identity.run: record.failure for record in records if record.status is not Status.OK} == {}
+    report = build_report(results, config, records).read_text()
+    (heading,) = [line for line in report.splitlines() if line.startswith("| Run") and "Pairs ok" in line][:1]
+    asked = [METRICS[column].title for column in config.report.columns]
+    shown = [cell.strip() for cell in heading.strip("|").split("|")][3:]
+    assert shown == asked or not asked
+    assert len(evaluate_gates(config, records)) >= len(config.gates)
 
 
 def test_names_are_unique():

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.commands.report import show_report
 from benchmarks.commands.shared import (
@@ -138,7 +139,7 @@ def show_plan(plan: Plan, todo: Sequence[Job], times: Times) -> None:
         seconds = times.of_job(label, dataset)
         one = "unknown" if seconds is None else duration(seconds)
         together = times.of_jobs([(label, dataset)] * count).text(at_once)
-        table.add_row(label, backend, dataset, str(count), one, together)
+        table.add_row(*map(Text, (label, backend, dataset, str(count), one, together)))
     if todo:
         console.print(table)
     total = times.of_jobs([(job.identity.run, job.identity.dataset) for job in todo])

@@ -60,9 +60,12 @@ OfflineOption = Annotated[
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn an error in what the user asked for into one line and exit code 2."""
+    """Turn an error in what the user asked for into one line and exit code 2, an interruption into exit code 130."""
     try:
         yield
+    except KeyboardInterrupt:
+        errors.print("Interrupted. The same command continues where this one stopped.", style="yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except (ConfigError, DatasetError, PublishError, StoreError, LookupError, OSError) as error:
         errors.print(f"error: {' '.join(str(error).split())}", markup=False)
         raise typer.Exit(EXIT_USAGE) from None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.commands.shared import ResultsOption, SetOption, console, usage_errors
 from benchmarks.config_file import load_config
@@ -31,9 +32,10 @@ def show(path: Path, found: Standing) -> None:
     """Print how far a benchmark is."""
     table = Table("Run", "Backend", "Jobs", "Ok", "Failed", "Pending", "Time left")
     for one in found.runs:
-        jobs = one.statuses.total() + one.pending
-        left = one.left.text(found.jobs_at_once)
-        table.add_row(one.run, one.backend, *map(str, (jobs, one.ok, one.failed, one.pending)), left)
+        counts = (one.statuses.total() + one.pending, one.ok, one.failed, one.pending)
+        cells = (one.run, one.backend, *map(str, counts), one.left.text(found.jobs_at_once))
+        # A label may have brackets, which are no markup.
+        table.add_row(*map(Text, cells))
     console.print(table)
     said = [f"{path}: {found.holder or 'nobody works here now'}."]
     said += [f"Running: {job.run} · {job.dataset} · {job.pair_id}." for job in found.running]

@@ -5,11 +5,6 @@ from __future__ import annotations
 import SimpleITK as sitk
 
 
-def foreground(image: sitk.Image) -> sitk.Image:
-    """Return where an image is not zero, as uint8 of 0 and 1."""
-    return image != 0
-
-
 def otsu_foreground(image: sitk.Image) -> sitk.Image:
     """Return the largest connected part above Otsu's threshold with its holes filled, as uint8 of 0 and 1.
 

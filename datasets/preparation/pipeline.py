@@ -15,7 +15,7 @@ from datasets.pair import Pair
 from datasets.preparation import intensities, prealignment
 from datasets.preparation.errors import StepError
 from datasets.preparation.geometry import foreground_box, reorient
-from datasets.preparation.masks import foreground, otsu_foreground
+from datasets.preparation.masks import otsu_foreground
 from datasets.preparation.remembered import Memory, fingerprint
 from datasets.preparation.resolution import resample_isotropic
 from datasets.preparation.settings import Preparation
@@ -128,14 +128,14 @@ def _oriented(side: _Side, preparation: Preparation) -> _Side:
 def _masked(side: _Side, preparation: Preparation) -> _Side:
     if preparation.mask == "given" or side.mask is not None:
         return side
-    find = foreground if preparation.mask == "foreground" else otsu_foreground
-    return replace(side, mask=_not_empty(find(side.image)))
+    mask = side.image != 0 if preparation.mask == "foreground" else otsu_foreground(side.image)
+    return replace(side, mask=_not_empty(mask))
 
 
 def _cropped(side: _Side, preparation: Preparation) -> _Side:
     if preparation.crop == "none":
         return side
-    mask = foreground(side.image) if side.mask is None else side.mask
+    mask = side.image != 0 if side.mask is None else side.mask
     box = foreground_box(_not_empty(mask), preparation.crop_margin_mm)
     return side.mapped(lambda image: image[box], lambda image: image[box])
 
@@ -143,7 +143,7 @@ def _cropped(side: _Side, preparation: Preparation) -> _Side:
 def _without_bias(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
     if preparation.bias_correction == "none":
         return side
-    image, mask = side.image, foreground(side.image) if side.mask is None else side.mask
+    image, mask = side.image, side.image != 0 if side.mask is None else side.mask
     recipe = {"image": fingerprint(image), "mask": fingerprint(mask)}
     corrected = memory.image(intensities, recipe, lambda: intensities.without_bias(image, mask))
     return replace(side, image=corrected)

@@ -12,7 +12,8 @@ from distributed import LocalCluster
 from benchmarks.cluster import ClusterWorkers
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import make_plan
-from benchmarks.records import RecordStore, Status
+from benchmarks.record_store import RecordStore
+from benchmarks.records import Status
 from benchmarks.runner import run_jobs, run_settings
 from datasets.fetching import FetchRequest
 

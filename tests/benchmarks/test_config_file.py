@@ -111,6 +111,8 @@ def test_overrides_reach_mappings_and_list_items(write):
         ("runs.7.label=x", "--set runs.7.label=x: '7' must be a number below 1"),
         ("name.first=x", "--set name.first=x: 'name' is a value, not a mapping"),
         ("resources.thread=1", "x.yaml: resources: unknown key 'thread' (did you mean 'threads'?)"),
+        ("report.columns=[dize]", "x.yaml: report.columns: no metric named 'dize' (did you mean 'dice'?)"),
+        ("report.columns=[ncc, ncc]", "x.yaml: report.columns: 'ncc' is given twice"),
     ],
 )
 def test_a_bad_override_is_one_line(write, override, message):

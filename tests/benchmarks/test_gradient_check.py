@@ -204,13 +204,13 @@ def test_toy_solves_are_told_right_from_wrong_and_keep_their_scores(toy_config, 
     assert all(record.after["tre_mm"] == pytest.approx(0.0, abs=1e-9) for record in records.values())
     assert records["shift"].gradient_check is None
     right = records["differentiable"]
-    assert right.value("gradient_cosine") == pytest.approx(1, abs=1e-6)
-    assert right.value("gradient_norm_ratio") == pytest.approx(1, abs=1e-3)
+    assert right.value("gradient_cosine") == pytest.approx(1, abs=1e-4)
+    assert right.value("gradient_norm_ratio") == pytest.approx(1, abs=0.01)
     assert right.seconds["gradient_check"] > 0
     elsewhere = records["ignoresthesolve"]
     assert elsewhere.gradient.usable
     assert elsewhere.value("gradient_cosine") < 0.98
-    assert records["toolong"].value("gradient_norm_ratio") == pytest.approx(1.5, abs=1e-3)
+    assert records["toolong"].value("gradient_norm_ratio") == pytest.approx(1.5, abs=0.01)
     assert records["jumps"].value("gradient_cosine") is None
     assert "differences agree along" in records["jumps"].gradient_check.note
     assert records["failsagain"].gradient_check.note == "failed: RuntimeError: enough"

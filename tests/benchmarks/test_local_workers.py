@@ -1,5 +1,10 @@
 """Real faults in real worker processes: each leaves its record, takes nothing with it and leaves nothing behind."""
 
+import itertools
+import os
+import time
+from pathlib import Path
+
 import psutil
 import pytest
 
@@ -119,3 +124,36 @@ def test_megabytes_of_output_go_to_the_log(run_faulty, tmp_path, capfd):
     assert run_faulty("Floods").status is Status.OK
     assert "xxx" not in capfd.readouterr().out
     assert (tmp_path / "results" / "logs" / "toy.Floods.log").stat().st_size >= 20 * 2**20
+
+
+def test_limits_and_durations_do_not_follow_a_clock_that_steps_back(run_faulty, monkeypatch):
+    hours = itertools.count(500_000, -1)
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
+    record = run_faulty("Hangs", limits={"timeout_s": 2})
+    assert record.status is Status.TIMEOUT
+    assert 2 <= record.wall_s < 600
+
+
+@pytest.fixture
+def small_cgroup(monkeypatch):
+    """Make a group of processes that the kernel lets have 600 MiB."""
+    root = Path("/sys/fs/cgroup")
+    version_1 = (root / "memory").is_dir()
+    folder = (root / "memory" if version_1 else root) / f"regbench-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        limit = "memory.limit_in_bytes" if version_1 else "memory.max"
+        (folder / limit).write_text(str(600 * 2**20))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"control groups cannot be made here: {error}")
+    monkeypatch.setenv("TOY_CGROUP", str(folder))
+    yield
+    folder.rmdir()
+
+
+def test_a_worker_that_the_kernel_ended_for_memory_is_out_of_memory(run_faulty, small_cgroup):
+    record = run_faulty("AllocatesInCgroup")
+    assert record.status is Status.OOM
+    assert "the system ran out of memory" in record.failure.message

@@ -190,3 +190,12 @@ def test_asking_for_a_check_makes_other_jobs_of_the_checked_ones_alone(toy_confi
     (key,) = changed
     others = (ids(pairs=1, directions=9), ids(pairs=1, step=0.001))
     assert len({once[key], *(other[key] for other in others)}) == 3
+
+
+def test_the_same_under_two_names_is_measured_twice(toy_config, plan):
+    alone = plan(toy_config("Shift")).jobs
+    runs = [{"label": label, "backend": "toy:Shift"} for label in ("renamed", "again")]
+    both = plan(toy_config(runs=runs)).jobs
+    assert len({job.job_id for job in both}) == 4
+    renamed = {job.job_id for job in both if job.identity.run == "renamed"}
+    assert renamed == {job.job_id for job in alone}

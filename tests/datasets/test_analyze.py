@@ -75,8 +75,9 @@ def test_a_header_that_is_none_is_refused(tmp_path, write_analyze, voxels, conte
 @pytest.mark.parametrize(
     ("shape", "spacing_mm", "message"),
     [
-        ((4, 5, 6, 2), SPACING_MM, "is 4×5×6×2: one 3D image is wanted"),
-        ((4, 5), (1.0, 1.0), "is 4×5: one 3D image is wanted"),
+        ((4, 5, 6, 2), SPACING_MM, "is 4×5×6×2: one 3D image"),
+        ((4, 5), (1.0, 1.0), "is 4×5: one 3D image"),
+        ((4, 5, 1), SPACING_MM, "is 4×5×1: one 3D image"),
         ((4, 5, 6), (1.0, 0.0, 1.0), "voxel size is"),
     ],
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.config import Config
+from benchmarks.config import Config, ReportConfig
 from benchmarks.records import RunRecord, Status
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -133,3 +133,11 @@ def test_short_cell_leaves_the_spread_out(make: Make, make_config: MakeConfig) -
     (table,) = summary_tables(make_config(), records)
     cell = table.rows[1].cells[3]
     assert (cell.text, cell.short) == ("0.500 ± 0.141 (n=2)", "0.500 (n=2)")
+
+
+def test_a_config_chooses_its_columns_and_the_rest_is_further(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", dice=0.6, rmse=0.1, ncc=0.9, seconds={"forward": 1.0})]
+    config = make_config("a").model_copy(update={"report": ReportConfig(columns=("ncc", "dice"))})
+    (summary,), (further,) = summary_tables(config, records), further_tables(config, records)
+    assert text_of(summary)[0][3:] == ["NCC", "Dice"]
+    assert text_of(further)[0][3:] == ["RMSE", "Forward (s)"]

@@ -347,6 +347,16 @@ class Allocates(Toy):
             held.append(b"x" * 2**22)
 
 
+class AllocatesInCgroup(Allocates):
+    """Allocates where the kernel itself sets a limit."""
+
+    name = "allocates_in_cgroup"
+
+    def register(self):
+        (Path(os.environ["TOY_CGROUP"]) / "cgroup.procs").write_text(str(os.getpid()))
+        super().register()
+
+
 class AllocatesInChild(Toy):
     name = "allocates_in_child"
 

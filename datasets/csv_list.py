@@ -1,0 +1,114 @@
+"""The list of a user's pairs, and the names of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from datasets.base import DatasetError
+from datasets.csv_table import read_table
+from datasets.pairing import safe_name
+
+ROLES = (
+    "fixed",
+    "moving",
+    "fixed_mask",
+    "moving_mask",
+    "fixed_labels",
+    "moving_labels",
+    "fixed_landmarks",
+    "moving_landmarks",
+    "true_transform",
+)
+_REQUIRED = ("pair_id", "fixed", "moving")
+_TOGETHER = (("fixed_labels", "moving_labels"), ("fixed_landmarks", "moving_landmarks"))
+_EXCHANGED = {"fixed": "moving", "moving": "fixed"}
+_LARGEST_LABEL = 65535
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the list.
+
+    Attributes
+    ----------
+    pair_id : str
+        As listed.
+    files : mapping of str to Path
+        By role, see ``ROLES``; what is blank is absent.
+    subjects : tuple of two str
+        What tells the fixed and the moving image from others: their paths as listed, without the suffixes.
+    """
+
+    pair_id: str
+    files: Mapping[str, Path]
+    subjects: tuple[str, str]
+
+    def exchanged(self) -> Listed:
+        """Return the pair with the roles exchanged; a true transform cannot come along."""
+        files = {}
+        for role, path in self.files.items():
+            side, separator, rest = role.partition("_")
+            if side in _EXCHANGED:
+                files[f"{_EXCHANGED[side]}{separator}{rest}"] = path
+        return Listed(f"{self.pair_id}-reversed", files, self.subjects[::-1])
+
+
+def read_list(path: Path, *, both_directions: bool) -> tuple[Listed, ...]:
+    """Read the list; with ``both_directions`` every pair comes with its roles exchanged too.
+
+    Raises
+    ------
+    DatasetError
+        When the list cannot be used, naming the line.
+    """
+    listed = []
+    for row in read_table(path, _REQUIRED, [role for role in ROLES if role not in _REQUIRED]):
+        for first, second in _TOGETHER:
+            if (first in row.values) != (second in row.values):
+                missing = second if first in row.values else first
+                raise DatasetError(
+                    f"{path}: line {row.line}: {missing} is blank, which makes its partner useless"
+                )
+        names = {role: row.values[role] for role in ROLES if role in row.values}
+        listed.append(
+            Listed(
+                safe_name(row.values["pair_id"], path),
+                {role: path.parent / name for role, name in names.items()},
+                (_without_suffixes(names["fixed"]), _without_suffixes(names["moving"])),
+            )
+        )
+    if both_directions:
+        listed += [one.exchanged() for one in listed]
+    ids = [one.pair_id for one in listed]
+    if repeated := sorted({one for one in ids if ids.count(one) > 1}):
+        raise DatasetError(f"{path}: pair_id {repeated[0]!r} is given twice")
+    return tuple(listed)
+
+
+def read_label_names(path: Path) -> dict[int, str]:
+    """Read a table of labels with the columns ``id`` and ``name``.
+
+    Raises
+    ------
+    DatasetError
+        When it cannot be used, naming the line.
+    """
+    names: dict[int, str] = {}
+    for row in read_table(path, ("id", "name")):
+        text = row.values["id"]
+        if not text.isdecimal() or not 0 < int(text) <= _LARGEST_LABEL:
+            raise DatasetError(
+                f"{path}: line {row.line}: id {text!r} is no whole number from 1 to {_LARGEST_LABEL}"
+            )
+        if int(text) in names:
+            raise DatasetError(f"{path}: line {row.line}: id {text} is given twice")
+        names[int(text)] = row.values["name"]
+    return names
+
+
+def _without_suffixes(name: str) -> str:
+    path = PurePath(name)
+    stem = path.name.partition(".")[0]
+    return path.with_name(stem).as_posix() if stem else name

@@ -1,0 +1,201 @@
+"""Whole preparations: what comes along, what is kept, and what is refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from datasets.base import DatasetError
+from datasets.preparation import Preparation, prepare
+
+SHIFT_MM = (2.0, 3.0, -2.0)
+IMAGES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
+
+
+def kept(tmp_path):
+    return sorted(path.name for path in (tmp_path / "derived" / "set").glob("*/content/*"))
+
+
+def on_one_grid(*images):
+    return len({(i.GetSize(), i.GetSpacing(), i.GetOrigin(), i.GetDirection()) for i in images}) == 1
+
+
+def test_nothing_asked_is_nothing_done(pair, tmp_path):
+    assert prepare(pair, Preparation(), tmp_path, "set") == pair
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_and_masks_follow_their_images_and_stay_whole_numbers(pair, tmp_path):
+    asked = Preparation(
+        orientation="RAS",
+        mask="foreground",
+        crop="foreground",
+        crop_margin_mm=3,
+        spacing_mm=1.7,
+        intensity="unit",
+    )
+    prepared = prepare(pair, asked, tmp_path, "set")
+    for side in ("fixed", "moving"):
+        image, mask, labels = (getattr(prepared, f"{side}{what}") for what in ("", "_mask", "_labels"))
+        assert on_one_grid(image, mask, labels)
+        assert set(np.unique(sitk.GetArrayFromImage(labels))) == {0, 3, 7}
+        assert set(np.unique(sitk.GetArrayFromImage(mask))) == {0, 1}
+        assert sitk.GetArrayFromImage(image).max() == 1.0
+        assert image.GetSpacing() == (1.7, 1.7, 1.7)
+        assert image.GetDirection() == (-1, 0, 0, 0, -1, 0, 0, 0, 1)
+        before = sitk.GetArrayFromImage(getattr(pair, f"{side}_labels"))
+        volume_mm3 = (before == 7).sum() * 3.0
+        assert (sitk.GetArrayFromImage(labels) == 7).sum() * 1.7**3 == pytest.approx(volume_mm3, rel=0.05)
+    assert not list(tmp_path.iterdir())  # all of it is cheaper to do than to store
+
+
+def test_a_given_mask_is_kept_and_cropped_to(pair, tmp_path):
+    array = np.zeros((20, 28, 36), np.uint8)
+    array[5:11, 6:16, 7:19] = 1
+    mask = sitk.GetImageFromArray(array)
+    mask.CopyInformation(pair.fixed)
+    asked = Preparation(mask="foreground", crop="foreground")
+    prepared = prepare(replace(pair, fixed_mask=mask), asked, tmp_path, "set")
+    assert prepared.fixed.GetSize() == (12, 10, 6)
+    assert sitk.GetArrayFromImage(prepared.fixed_mask).all()
+    assert np.array_equal(
+        sitk.GetArrayFromImage(prepared.fixed), sitk.GetArrayFromImage(pair.fixed)[5:11, 6:16, 7:19]
+    )
+    assert prepared.fixed.GetOrigin() == pair.fixed.TransformIndexToPhysicalPoint((7, 6, 5))
+    assert prepared.moving.GetSize() != pair.moving.GetSize()
+
+
+def test_the_prealignment_is_found_once_and_kept_beside_the_images(pair, tmp_path):
+    asked = Preparation(prealignment="rigid")
+    prepared = prepare(pair, asked, tmp_path, "set")
+    assert prepared.moving is pair.moving
+    point = (20.0, 12.0, 30.0)
+    moved = prepared.prealignment.TransformPoint(point)
+    assert np.subtract(moved, point) == pytest.approx(SHIFT_MM, abs=0.3)
+    assert kept(tmp_path) == ["transform.h5"]
+    (manifest,) = tmp_path.rglob("manifest.json")
+    recipe = json.loads(manifest.read_text())["recipe"]
+    assert (recipe["pair"], recipe["step"], recipe["model"]) == ("one", "prealignment", "rigid")
+    stored = next(tmp_path.rglob("transform.h5"))
+    made = stored.stat().st_mtime_ns
+    renamed = replace(pair, info=replace(pair.info, pair_id="two"))
+    again = prepare(renamed, replace(asked, slice_size=128), tmp_path, "set")
+    assert again.prealignment.TransformPoint(point) == moved
+    assert stored.stat().st_mtime_ns == made
+    assert len(kept(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prealignment": "affine"},
+        {"prealignment_metric": "mattes"},
+        {"spacing_mm": 2.5},
+        {"crop": "foreground"},
+    ],
+)
+def test_what_a_prealignment_depends_on_tells_it_apart(pair, tmp_path, change):
+    asked = Preparation(prealignment="rigid")
+    prepare(pair, asked, tmp_path, "set")
+    prepare(pair, replace(asked, **change), tmp_path, "set")
+    assert kept(tmp_path) == ["transform.h5"] * 2
+
+
+def test_another_image_is_another_prealignment(pair, tmp_path):
+    asked = Preparation(prealignment="rigid")
+    prepare(pair, asked, tmp_path, "set")
+    moved = sitk.Image(pair.moving)
+    moved.SetOrigin((0.0, 0.0, 0.0))
+    prepare(replace(pair, moving=moved), asked, tmp_path, "set")
+    assert len(kept(tmp_path)) == 2
+
+
+def test_a_bias_field_is_sought_once_for_every_image_whatever_its_pairs(pair, tmp_path):
+    asked = Preparation(bias_correction="n4", mask="foreground")
+    prepared = prepare(pair, asked, tmp_path, "set")
+    assert kept(tmp_path) == ["image.mha"] * 2
+    exchanged = replace(
+        pair,
+        fixed=pair.moving,
+        moving=pair.fixed,
+        fixed_labels=pair.moving_labels,
+        moving_labels=pair.fixed_labels,
+    )
+    again = prepare(exchanged, replace(asked, spacing_mm=3.0), tmp_path, "set")
+    assert kept(tmp_path) == ["image.mha"] * 2
+    assert again.moving.GetSpacing() == (3.0, 3.0, 3.0)
+    assert on_one_grid(prepared.fixed, pair.fixed)
+
+
+def test_a_damaged_result_is_made_again(pair, tmp_path):
+    asked = Preparation(prealignment="rigid")
+    point = (20.0, 12.0, 30.0)
+    expected = prepare(pair, asked, tmp_path, "set").prealignment.TransformPoint(point)
+    stored = next(tmp_path.rglob("transform.h5"))
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    stored.write_bytes(content)
+    again = prepare(pair, asked, tmp_path, "set").prealignment.TransformPoint(point)
+    assert again == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (Preparation(spacing_mm=40.0), "is 1×2×1 after preparation, fewer than 4 samples"),
+        (Preparation(orientation="LPS"), "is 2D, which cannot be reoriented to LPS"),
+        (Preparation(crop="foreground"), "has no foreground"),
+        (Preparation(mask="foreground"), "has no foreground"),
+        (Preparation(mask="otsu"), "has no foreground"),
+        (Preparation(intensity="unit"), "has the same value 0 at the percentiles 0.5 and 99.5"),
+        (Preparation(bias_correction="n4"), "holds no positive value"),
+        (Preparation(prealignment="rigid"), "has no centre of mass"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_pair_and_image(pair, tmp_path, asked, message):
+    if "samples" in message:
+        faulty = pair
+    elif "2D" in message:
+        faulty = replace(pair, fixed=pair.fixed[:, :, 10])
+    else:
+        faulty = replace(pair, fixed=pair.fixed * 0, moving=pair.moving * 0)
+    with pytest.raises(DatasetError) as caught:
+        prepare(faulty, asked, tmp_path, "set")
+    assert str(caught.value).startswith("pair one: the ")
+    assert message in str(caught.value)
+    assert "or change the preparation" in str(caught.value)
+
+
+def test_two_processes_at_once_find_one_prealignment(pair, tmp_path, checkout):
+    for name in ("fixed", "moving"):
+        sitk.WriteImage(getattr(pair, name), str(tmp_path / f"{name}.mha"))
+    script = f"""
+import sys
+from pathlib import Path
+import SimpleITK as sitk
+from datasets.pair import Pair, PairInfo
+from datasets.preparation import Preparation, prepare
+
+root, me, other = Path({str(tmp_path)!r}), *sys.argv[1:]
+images = [sitk.ReadImage(str(root / (name + ".mha"))) for name in ("fixed", "moving")]
+pair = Pair(PairInfo("one", 3, ("a", "b"), "test"), *images)
+(root / me).touch()
+while not (root / other).exists():
+    pass
+prepared = prepare(pair, Preparation(prealignment="rigid"), root / "cache", "set")
+print(prepared.prealignment.TransformPoint((1.0, 2.0, 3.0)))
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, me, other], cwd=checkout, stdout=subprocess.PIPE, text=True
+        )
+        for me, other in (("one", "two"), ("two", "one"))
+    ]
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert outputs[0] == outputs[1] != ""
+    assert kept(tmp_path / "cache") == ["transform.h5"]
