@@ -83,6 +83,7 @@ class Executor:
         self._last_pair: tuple[str, Pair] | None = None
         self._starts: dict[str, Evaluation] = {}
         self._warm: set[str] = set()
+        self._imports_aside = False
         self._witness = Witness(settings.run)
         self._settled = False
 
@@ -116,6 +117,7 @@ class Executor:
     def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
         identity = job.identity
         adapter_type = _import_backend(identity.backend)
+        self._set_imports_aside()
         with measurement.timed("load"):
             pair = self._pair(identity)
         problem = problem_of(pair, reveal_truth=adapter_type.reference)
@@ -154,6 +156,13 @@ class Executor:
                     self._resources(),
                     TimeLeft(measurement.started + job.limits.timeout_s),
                 )
+
+    def _set_imports_aside(self) -> None:
+        """Spare later collections of garbage the many objects of imported modules, none of which is garbage."""
+        if not self._imports_aside:
+            gc.collect()
+            gc.freeze()
+            self._imports_aside = True
 
     def _evaluate(self, job: Job, pair: Pair, measurement: Measurement) -> None:
         assert measurement.registration is not None
