@@ -86,6 +86,7 @@ class Executor:
         self._warm: set[str] = set()
         self._imports_aside = False
         self._witness = Witness(settings.run)
+        self._settled = False
 
     def run(self, job: Job) -> RunRecord:
         """Run one job.
@@ -102,9 +103,17 @@ class Executor:
                 self._measure(job, measurement, device)
             except BaseException as error:
                 status, failure = _classify(error), _failure(measurement.stage, error)
+        self._settle()
         return self._record(
             job, measurement, status, failure, self._witness.tell(before, effective_threads(), gpu)
         )
+
+    def _settle(self) -> None:
+        """Leave what the first job imported out of later searches for garbage: they took longer than a small job."""
+        if not self._settled:
+            gc.collect()
+            gc.freeze()
+            self._settled = True
 
     def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
         identity = job.identity
