@@ -84,7 +84,6 @@ class Executor:
         self._last_pair: tuple[str, Pair, NormalisedPair] | None = None
         self._starts: dict[str, Evaluation] = {}
         self._warm: set[str] = set()
-        self._imports_aside = False
         self._witness = Witness(settings.run)
         self._settled = False
 
@@ -118,7 +117,6 @@ class Executor:
     def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
         identity = job.identity
         adapter_type = _import_backend(identity.backend)
-        self._set_imports_aside()
         with measurement.timed("load"):
             pair, images = self._pair(identity)
         problem = problem_of(pair, reveal_truth=adapter_type.reference, images=images)
@@ -157,13 +155,6 @@ class Executor:
                     self._resources(),
                     TimeLeft(measurement.started + job.limits.timeout_s),
                 )
-
-    def _set_imports_aside(self) -> None:
-        """Spare later collections of garbage the many objects of imported modules, none of which is garbage."""
-        if not self._imports_aside:
-            gc.collect()
-            gc.freeze()
-            self._imports_aside = True
 
     def _evaluate(self, job: Job, pair: Pair, images: NormalisedPair, measurement: Measurement) -> None:
         assert measurement.registration is not None
