@@ -24,14 +24,13 @@ help:
 
 setup: $(INSTALLED)
 
+# openneuro-py needs urllib3-future, whose wheel overwrites urllib3 for everybody; its source package can be told not to.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	# openneuro-py needs urllib3-future, whose wheel overwrites urllib3 for everybody; its source package can be told
-	# not to.
 	URLLIB3_NO_OVERRIDE=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt \
 		--no-binary urllib3-future \
-		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,dev]"
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[bench,cluster,dev]"
 	touch $@
 
 bench: $(INSTALLED)

@@ -164,5 +164,12 @@ class DifferentiableAdapter(Adapter[ParamsT]):
         return True
 
     @abstractmethod
+    def loss(self) -> float:
+        """Return the mean squared error that :meth:`backward` differentiates, after :meth:`register`. Not timed.
+
+        Summed in double precision: differences of it are what a gradient is checked against.
+        """
+
+    @abstractmethod
     def backward(self) -> Gradients:
         """Differentiate the mean squared error after :meth:`register`. Timed as ``backward_s``."""

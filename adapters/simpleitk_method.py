@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import float_info
+
 import SimpleITK as sitk
 
 from adapters.coordinates import centre_point
@@ -15,7 +17,7 @@ DEFAULT_HISTOGRAM_BINS = 50
 DEFAULT_SAMPLING_FRACTION = 0.2
 LBFGSB_CORRECTIONS = 5
 LBFGSB_EVALUATIONS_PER_ITERATION = 10
-LBFGSB_COST_FACTOR = 1e7
+DEFAULT_COST_TOLERANCE = 1e7 * float_info.epsilon
 REGULAR_STEP_MM = 1.0
 REGULAR_STEP_SMALLEST_MM = 1e-4
 LINE_SEARCH_RATE = 1.0
@@ -43,7 +45,7 @@ class MethodRegistration:
         self._problem = problem
         self._threads = resources.threads
         self._seed = positive_seed(seed)
-        self._optimizer = params.optimizer or ("lbfgsb" if params.model == "bspline" else "regular_step")
+        self._optimizer = params.effective_optimizer
         self._mesh_size = mesh_size(params, problem.fixed)
 
     def run(self) -> None:
@@ -112,18 +114,19 @@ class MethodRegistration:
         tolerance = self._params.gradient_tolerance or DEFAULT_GRADIENT_TOLERANCE
         if self._optimizer == "lbfgsb":
             evaluations = LBFGSB_EVALUATIONS_PER_ITERATION * iterations
+            cost_factor = (self._params.cost_tolerance or DEFAULT_COST_TOLERANCE) / float_info.epsilon
             method.SetOptimizerAsLBFGSB(
                 gradientConvergenceTolerance=tolerance,
                 numberOfIterations=iterations,
                 maximumNumberOfCorrections=LBFGSB_CORRECTIONS,
                 maximumNumberOfFunctionEvaluations=evaluations,
-                costFunctionConvergenceFactor=LBFGSB_COST_FACTOR,
+                costFunctionConvergenceFactor=cost_factor,
             )
             return (
                 f"LBFGSB(gradientConvergenceTolerance={tolerance:g}, numberOfIterations={iterations}, "
                 f"maximumNumberOfCorrections={LBFGSB_CORRECTIONS}, "
                 f"maximumNumberOfFunctionEvaluations={evaluations}, "
-                f"costFunctionConvergenceFactor={LBFGSB_COST_FACTOR:g})"
+                f"costFunctionConvergenceFactor={cost_factor:g})"
             )
         method.SetOptimizerScalesFromPhysicalShift()
         if self._optimizer == "regular_step":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import float_info
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -32,6 +33,7 @@ OWNERS = {
     "sampling_fraction": LINEAR | SPLINE,
     "optimizer": LINEAR | SPLINE,
     "gradient_tolerance": LINEAR | SPLINE,
+    "cost_tolerance": LINEAR | SPLINE,
     "initialization": LINEAR,
     "mesh_size": SPLINE,
     "control_spacing_mm": SPLINE,
@@ -78,6 +80,9 @@ class SimpleITKParams:
         Gradient magnitude at which ``lbfgsb`` and ``regular_step`` stop, 1e-8 by default. SimpleITK's own
         1e-5 and 1e-4 are meant for intensities in the hundreds; on intensities in [0, 1] they stop far from
         the optimum.
+    cost_tolerance : float or None
+        Relative reduction of the cost in an iteration at which ``lbfgsb`` stops, 2.2e-9 by default as in SimpleITK,
+        whose ``costFunctionConvergenceFactor`` is this in units of the machine precision.
     initialization : str or None
         Start of the linear models: ``identity`` about the fixed grid's centre (default), or the centred
         initialiser by ``geometry`` or ``moments``.
@@ -112,6 +117,7 @@ class SimpleITKParams:
     sampling_fraction: Fraction | None = None
     optimizer: Literal["lbfgsb", "regular_step", "conjugate_gradient"] | None = None
     gradient_tolerance: Positive | None = None
+    cost_tolerance: Annotated[float, Field(ge=float_info.epsilon, lt=1)] | None = None
     initialization: Initialization | None = None
     mesh_size: Count | MeshSize | None = None
     control_spacing_mm: Positive | None = None
@@ -133,6 +139,8 @@ class SimpleITKParams:
             raise ValueError("sampling_fraction has no effect without sampling 'regular' or 'random'")
         if self.gradient_tolerance is not None and self.optimizer == "conjugate_gradient":
             raise ValueError("gradient_tolerance has no effect with optimizer 'conjugate_gradient'")
+        if self.cost_tolerance is not None and self.effective_optimizer != "lbfgsb":
+            raise ValueError("cost_tolerance has no effect without optimizer 'lbfgsb'")
         if self.model not in DEMONS and len(set(self.iterations)) > 1:
             raise ValueError(
                 f"iterations must be the same at every level for model {self.model!r}: SimpleITK has one"
@@ -156,3 +164,8 @@ class SimpleITKParams:
     def level_sigmas_voxels(self) -> tuple[float, ...]:
         """Smoothing per level, coarse to fine, standard deviations in voxels of the full grid."""
         return self.smoothing_sigmas_voxels or descending_sigmas(len(self.iterations))
+
+    @property
+    def effective_optimizer(self) -> Literal["lbfgsb", "regular_step", "conjugate_gradient"]:
+        """Optimiser of all models but demons."""
+        return self.optimizer or ("lbfgsb" if self.model in SPLINE else "regular_step")

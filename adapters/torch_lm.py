@@ -39,6 +39,8 @@ class DiffeomorphicParams:
         Weight of the squared derivatives of each increment (fluid regularisation), dimensionless.
     relaxation : float or None
         Factor on each increment, between 0 and 2.
+    momentum : float or None
+        Share of an increment that is added to the next one while the cost falls.
     inner_iterations : int or None
         Conjugate gradient iterations per increment.
     iterations : tuple of int or None
@@ -54,6 +56,7 @@ class DiffeomorphicParams:
     volume: Positive | None = None
     damping: Positive | None = None
     relaxation: Annotated[float, Field(gt=0, lt=2)] | None = None
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
     inner_iterations: Count | None = None
     iterations: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     tolerance: Positive | None = None
@@ -69,6 +72,7 @@ class DiffeomorphicParams:
             "volume": self.volume,
             "damping": self.damping,
             "relaxation": self.relaxation,
+            "momentum": self.momentum,
             "inner_iterations": self.inner_iterations,
             "iterations": self.iterations,
             "tolerance": self.tolerance,
@@ -96,21 +100,21 @@ class TorchLMParams:
         ``bspline``: control points along every axis, or per axis x, y(, z).
     control_spacing_mm : float or None
         ``bspline``: distance of control points at full resolution; a twelfth of the longest side by default.
-    bending : float
-        ``bspline``: weight of the bending energy, dimensionless.
+    bending : float or None
+        ``bspline``: weight of the bending energy, dimensionless; 1e-3 by default.
     diffeomorphic : DiffeomorphicParams
         ``diffeomorphic``: its own options.
     interpolation : str
         ``linear`` or ``cubic``, of the moving image at the end of full resolution.
-    iterations : int
-        Most trial steps per level (not ``diffeomorphic``).
-    tolerance : float
-        Share of the cost below which a level has converged (not ``diffeomorphic``).
+    iterations : int or None
+        Most trial steps per level of the models before ``diffeomorphic``; 50 by default.
+    tolerance : float or None
+        Share of the cost below which they, and the polish of ``diffeomorphic``, have converged; 1e-6 by default.
     use_fixed_mask : bool
         Count residuals inside the fixed mask only.
-    adjoint : str
+    adjoint : str or None
         How gradients pass through the solve: ``implicit`` (exact Hessian), ``implicit_gauss_newton``, ``truncated``
-        or ``unroll``; ``none`` leaves the backward pass out.
+        or ``unroll``; ``none`` leaves the backward pass out; None stands for lmreg's default.
     truncated_steps : int
         ``truncated``: how many steps.
     """
@@ -121,24 +125,49 @@ class TorchLMParams:
     levels: Count = 4
     control_points: Count | Annotated[tuple[Count, ...], Field(min_length=2, max_length=3)] | None = None
     control_spacing_mm: Positive | None = None
-    bending: NonNegative = 1e-3
+    bending: NonNegative | None = None
     diffeomorphic: DiffeomorphicParams = DiffeomorphicParams()
     interpolation: Literal["linear", "cubic"] = "cubic"
-    iterations: Count = 50
-    tolerance: Positive = 1e-6
+    iterations: Count | None = None
+    tolerance: Positive | None = None
     use_fixed_mask: bool = False
-    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] = "implicit"
+    adjoint: Literal["implicit", "implicit_gauss_newton", "truncated", "unroll", "none"] | None = None
     truncated_steps: Count = 5
 
     @model_validator(mode="after")
     def _consistent(self) -> TorchLMParams:
         if self.control_points is not None and self.control_spacing_mm is not None:
             raise ValueError("control_points and control_spacing_mm are both given: choose one")
-        if "bspline" not in self.models and (self.control_points or self.control_spacing_mm):
-            raise ValueError("control_points and control_spacing_mm go with model 'bspline'")
         if "diffeomorphic" not in self.models and self.diffeomorphic != DiffeomorphicParams():
             raise ValueError("diffeomorphic options go with model 'diffeomorphic'")
+        if "diffeomorphic" in self.models and not self.diffeomorphic.polish and self._implicit:
+            raise ValueError(
+                f"adjoint {self.adjoint!r} needs diffeomorphic.polish > 0: increments stop early"
+            )
+        for name in ("control_points", "control_spacing_mm", "bending"):
+            if "bspline" not in self.models and getattr(self, name) is not None:
+                raise ValueError(f"{name} goes with model 'bspline'{self._counterpart(name)}")
+        if set(self.models) == {"diffeomorphic"}:
+            if self.iterations is not None:
+                raise ValueError(f"iterations: not used by 'diffeomorphic'{self._counterpart('iterations')}")
+            if self.tolerance is not None and not self.diffeomorphic.polish:
+                raise ValueError(f"tolerance: not used without polish{self._counterpart('tolerance')}")
         return self
+
+    def _counterpart(self, name: str) -> str:
+        """Where an option of the other models has its like."""
+        if "diffeomorphic" not in self.models:
+            return ""
+        like = {
+            "control_points": "node_spacing_voxels",
+            "control_spacing_mm": "node_spacing_voxels",
+            "bending": "membrane and volume",
+        }
+        return f"; the diffeomorphic model has {like.get(name, name)} under 'diffeomorphic'"
+
+    @property
+    def _implicit(self) -> bool:
+        return self.adjoint in ("implicit", "implicit_gauss_newton")
 
     @property
     def models(self) -> tuple[ModelName, ...]:
@@ -200,6 +229,11 @@ class TorchLM(DifferentiableAdapter[TorchLMParams]):
             iterations=params.iterations,
             tolerance=params.tolerance,
         )
+
+    def loss(self) -> float:
+        """Mean squared error between the warped and the fixed image, over the whole fixed grid."""
+        difference = self._result.warped.detach().double() - self._fixed.detach().double()
+        return float(difference.square().mean())
 
     def backward(self) -> Gradients:
         """Backpropagate the mean squared error to both images, and to the parameters with the images held fixed."""
@@ -276,10 +310,12 @@ def _field(displacement: Tensor, grid: sitk.Image) -> sitk.DisplacementFieldTran
     return lps_field_transform(sitk.GetImageFromArray(voxels @ linear.T, isVector=True), grid)
 
 
-def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
+def _adjoint(params: TorchLMParams) -> lmreg.Adjoint | None:
     import lmreg
 
     match params.adjoint:
+        case "implicit":
+            return lmreg.Implicit()
         case "implicit_gauss_newton":
             return lmreg.Implicit(hessian="gauss_newton")
         case "truncated":
@@ -287,4 +323,4 @@ def _adjoint(params: TorchLMParams) -> lmreg.Adjoint:
         case "unroll":
             return lmreg.Unroll()
         case _:
-            return lmreg.Implicit()
+            return None

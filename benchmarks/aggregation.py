@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, median
 from typing import NamedTuple
 
-from benchmarks.records import RunRecord, Status
+from benchmarks.catalogue import METRICS
+from benchmarks.records import Identity, RunRecord, Status
 
 TIMES = frozenset({"forward_s", "backward_s", "prepare_s"})
 
@@ -53,10 +55,20 @@ class PairResult:
         KeyError
             When the catalogue has no such metric.
         """
-        found = _finite(record.value(metric) for record in self.repeats)
-        if not (self.ok and found):
-            return None
-        return median(found) if metric in TIMES else fmean(found)
+        if metric not in METRICS:
+            raise KeyError(metric)
+        return self._averages.get(metric)
+
+    @cached_property
+    def _averages(self) -> Mapping[str, float]:
+        if not self.ok:
+            return {}
+        values: dict[str, list[float]] = {}
+        for record in self.repeats:
+            for metric, value in record.values().items():
+                if value is not None and math.isfinite(value):
+                    values.setdefault(metric, []).append(value)
+        return {name: median(found) if name in TIMES else fmean(found) for name, found in values.items()}
 
     def before(self, metric: str) -> float | None:
         """Return the score of the prealigned start; None where it is undefined or was not recorded."""
@@ -69,18 +81,74 @@ def config_label(run: str) -> str:
 
 
 def current(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return the last record of each run, pair and repeat.
+    """Return the last record of each run, pair, thread count and repeat.
 
     A store may hold several such jobs: a failure that a resume made good, or older sources of a backend.
     """
-    last = {(r.identity.dataset, r.identity.pair_id, r.identity.run, r.identity.repeat): r for r in records}
+    last = {_asked(record.identity): record for record in records}
     return [last[key] for key in sorted(last)]
 
 
+def _asked(identity: Identity) -> tuple[str, str, str, int, int]:
+    return identity.dataset, identity.pair_id, identity.run, identity.threads, identity.repeat
+
+
+def thread_counts(records: Iterable[RunRecord]) -> tuple[int, ...]:
+    """Return the thread counts that competitors ran with, in ascending order."""
+    return tuple(sorted({r.identity.threads for r in records if r.identity.track != "reference"}))
+
+
+def told_apart(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the current records; of several thread counts, with the count in the run's label.
+
+    ``lmreg`` becomes ``lmreg [threads=2]``: rows of a thread sweep are runs of their own. Records whose labels
+    say it already, and reference rows, which are not swept, are left as they are.
+    """
+    kept = current(records)
+    if len(thread_counts(kept)) < 2:
+        return kept
+    return [_told(record) for record in kept]
+
+
+def _told(record: RunRecord) -> RunRecord:
+    identity = record.identity
+    label = identity.run if identity.track == "reference" else with_threads(identity.run, identity.threads)
+    return _relabelled(record, label)
+
+
+def at_threads(records: Iterable[RunRecord], threads: int) -> list[RunRecord]:
+    """Return the current records of one thread count, left out of the run's label, and the reference rows."""
+    return [
+        _relabelled(record, without_threads(record.identity.run, threads))
+        for record in current(records)
+        if record.identity.threads == threads or record.identity.track == "reference"
+    ]
+
+
+def with_threads(label: str, threads: int) -> str:
+    """Return a label that names the thread count beside what a sweep appended."""
+    if label.endswith((f"[threads={threads}]", f", threads={threads}]")):
+        return label
+    return f"{label[:-1]}, threads={threads}]" if label.endswith("]") else f"{label} [threads={threads}]"
+
+
+def without_threads(label: str, threads: int) -> str:
+    """Return the label that :func:`with_threads` was given."""
+    if label.endswith(tail := f", threads={threads}]"):
+        return f"{label.removesuffix(tail)}]"
+    return label.removesuffix(f" [threads={threads}]")
+
+
+def _relabelled(record: RunRecord, label: str) -> RunRecord:
+    if label == record.identity.run:
+        return record
+    return record.model_copy(update={"identity": record.identity.model_copy(update={"run": label})})
+
+
 def pair_results(records: Iterable[RunRecord]) -> Mapping[PairKey, Mapping[str, PairResult]]:
-    """Return the results by pair and run label, of the current records alone."""
+    """Return the results by pair and run label, of the current records alone; see :func:`told_apart`."""
     grouped: dict[PairKey, dict[str, list[RunRecord]]] = {}
-    for record in current(records):
+    for record in told_apart(records):
         key = PairKey(record.identity.dataset, record.identity.pair_id)
         grouped.setdefault(key, {}).setdefault(record.identity.run, []).append(record)
     return {

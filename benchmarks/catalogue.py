@@ -57,6 +57,8 @@ METRICS = {
         Metric("inverse_consistency_mm", "Inverse consistency (mm)", "lower", 3),
         Metric("forward_s", "Forward (s)", "lower", 3),
         Metric("backward_s", "Backward (s)", "lower", 3),
+        Metric("gradient_cosine", "Gradient cosine", "higher", 4),
+        Metric("gradient_norm_ratio", "Gradient norm ratio", "neither", 3),
         Metric("prepare_s", "Prepare (s)", "lower", 3),
         Metric("peak_rss_mib", "Peak memory (MiB)", "lower", 0),
         Metric("peak_cuda_mib", "Peak CUDA memory (MiB)", "lower", 0),

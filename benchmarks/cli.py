@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from benchmarks.commands.calibrate import calibrate
 from benchmarks.commands.fetch import fetch
+from benchmarks.commands.job_script import job_script
 from benchmarks.commands.list_names import list_names
 from benchmarks.commands.publish import publish
 from benchmarks.commands.report import report
+from benchmarks.commands.rerun import rerun
 from benchmarks.commands.run import run
+from benchmarks.commands.status import status
 from benchmarks.commands.validate import validate
 from benchmarks.commands.verify import verify
 from benchmarks.commands.where import where
@@ -20,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(status)
 app.command()(report)
 app.command()(validate)
 app.command("list")(list_names)
@@ -27,3 +32,6 @@ app.command()(publish)
 app.command()(fetch)
 app.command()(verify)
 app.command()(where)
+app.command()(calibrate)
+app.command("job-script")(job_script)
+app.command()(rerun)

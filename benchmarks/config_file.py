@@ -70,6 +70,8 @@ def first_problem(error: ValidationError, prefix: str = "") -> str:
     problem = error.errors(include_url=False)[0]
     place = prefix
     for part in problem["loc"]:
+        if str(part).startswith("<"):
+            continue
         if isinstance(part, int):
             place += f"[{part}]"
         elif part not in ("oracle", "bound", "differentiable") or not place.endswith("]"):

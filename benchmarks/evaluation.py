@@ -19,6 +19,7 @@ from benchmarks.resampling import (
     FloatArray,
     InvalidResult,
     compose,
+    covered_fraction,
     displacement_field,
     inside_fraction,
     sampled,
@@ -46,6 +47,9 @@ _POOLED: Mapping[str, Callable[[list[Counts]], Score]] = {
     "target_overlap_pooled": overlap.target_overlap_pooled,
 }
 _PROBES = 10_000  # voxels of the mask by which a transform that loses the moving image is recognised
+_COVERED = (
+    0.9  # of these, which a displacement field must at least cover; coarse ones may end short of the border
+)
 _SURFACE = ("hd95_mm", "assd_mm")
 
 
@@ -68,7 +72,7 @@ class Evaluation:
     labels: Mapping[str, Mapping[str, Score]]
 
 
-def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
+def problem_of(pair: Pair, *, reveal_truth: bool = False, images: NormalisedPair | None = None) -> Problem:
     """Return what a backend sees of a pair.
 
     Intensities are normalised. With a prealignment, the moving image and its mask are resampled through it
@@ -80,13 +84,15 @@ def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
         The pair.
     reveal_truth : bool
         Hand over the true transform, relative to the prealigned start; for reference rows alone.
+    images : NormalisedPair or None
+        What :func:`normalise` makes of the pair, where that is known already.
 
     Raises
     ------
     ValueError
         When the pair's images or mask cannot be normalised.
     """
-    images = normalise(pair)
+    images = images or normalise(pair)
     moving, moving_mask = images.moving, pair.moving_mask
     if pair.prealignment is not None:
         moving = warp_image(moving, pair.prealignment, pair.fixed, outside=0.0)
@@ -101,7 +107,12 @@ def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
     )
 
 
-def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Transform | None) -> Evaluation:
+def evaluate(
+    pair: Pair,
+    registration: sitk.Transform | None,
+    inverse: sitk.Transform | None,
+    images: NormalisedPair | None = None,
+) -> Evaluation:
     """Score a transform: the original moving image and labels are resampled once through the whole of it.
 
     Parameters
@@ -112,16 +123,18 @@ def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Tran
         The backend's answer, fixed to (prealigned) moving points; None scores the prealigned start.
     inverse : SimpleITK.Transform or None
         The backend's inverse, where it has one.
+    images : NormalisedPair or None
+        What :func:`normalise` makes of the pair, where that is known already.
 
     Raises
     ------
     InvalidResult
-        When a transform has another dimension than the pair or is not finite, or when the whole transform
-        leaves nothing of the moving image inside the mask.
+        When a transform has another dimension than the pair, lies on another grid or is not finite, or when the
+        whole transform leaves nothing of the moving image inside the mask.
     ValueError
         When the pair's images or mask cannot be normalised.
     """
-    images = normalise(pair)
+    images = images or normalise(pair)
     displacement = _whole_displacement(pair, registration, images)
     whole = sampled(displacement, pair.fixed)
     scores: dict[str, Score] = {}
@@ -143,7 +156,12 @@ def _whole_displacement(
     displacement = displacement_field(transform, pair.fixed)
     index = np.argwhere(images.mask)
     probes = index[:: max(1, len(index) // _PROBES)]
-    destinations = voxel_centres(probes, pair.fixed) + displacement[tuple(probes.T)]
+    centres = voxel_centres(probes, pair.fixed)
+    if registration is not None and (covered := covered_fraction(registration, centres)) < _COVERED:
+        raise InvalidResult(
+            f"the displacement field covers {covered:.0%} of the fixed mask: it lies on a wrong grid"
+        )
+    destinations = centres + displacement[tuple(probes.T)]
     if inside_fraction(destinations, pair.moving) == 0:
         raise InvalidResult("the transform maps every voxel of the fixed mask outside the moving image")
     return displacement

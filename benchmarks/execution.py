@@ -21,13 +21,17 @@ from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Proble
 from benchmarks.artefacts import panels_of
 from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
+from benchmarks.gradient_check import TimeLeft, check_backend
+from benchmarks.gradient_record import GradientCheck
 from benchmarks.memory import peak_memory
+from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import write_panels
 from benchmarks.plan import Job, build_params
 from benchmarks.plugins import adapter_class, dataset_class
-from benchmarks.provenance import Checkout, effective_threads, provenance
-from benchmarks.records import Failure, Gradient, Identity, RunRecord, Status
-from benchmarks.worker import WorkerSettings
+from benchmarks.processors import machine_state
+from benchmarks.provenance import Witness, effective_threads
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
 
@@ -50,6 +54,8 @@ class Measurement:
     peak_cuda_mib: float | None = None
     registration: Registration | None = None
     gradient: Gradient | None = None
+    gradient_check: GradientCheck | None = None
+    started: float = field(default_factory=time.monotonic)
     before: Evaluation | None = None
     after: Evaluation | None = None
     artefacts: dict[str, str] = field(default_factory=dict)
@@ -75,34 +81,45 @@ class Executor:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._datasets: dict[str, Dataset[Any]] = {}
-        self._last_pair: tuple[str, Pair] | None = None
+        self._last_pair: tuple[str, Pair, NormalisedPair] | None = None
         self._starts: dict[str, Evaluation] = {}
         self._warm: set[str] = set()
+        self._witness = Witness(settings.run)
+        self._settled = False
 
     def run(self, job: Job) -> RunRecord:
         """Run one job.
 
-        Every exception that a backend or a dataset raises, ``SystemExit`` included, becomes the record's
-        failure.
+        Everything that a backend or a dataset raises, ``SystemExit`` included, becomes the record's failure.
         """
         measurement = Measurement()
         status, failure = Status.OK, None
-        gpu = ""
-        with _temporary_folder(self._settings.results / "tmp" / job.job_id):
+        before, gpu = machine_state(), ""
+        with _temporary_folder(self._settings.scratch / job.job_id):
             try:
-                device = open_device(self._settings.device)
+                device = open_device(self._settings.run.device)
                 gpu = device.name
                 self._measure(job, measurement, device)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 status, failure = _classify(error), _failure(measurement.stage, error)
-        return self._record(job, measurement, status, failure, gpu)
+        self._settle()
+        return self._record(
+            job, measurement, status, failure, self._witness.tell(before, effective_threads(), gpu)
+        )
+
+    def _settle(self) -> None:
+        """Leave what the first job imported out of later searches for garbage: they took longer than a small job."""
+        if not self._settled:
+            gc.collect()
+            gc.freeze()
+            self._settled = True
 
     def _measure(self, job: Job, measurement: Measurement, device: Device) -> None:
         identity = job.identity
         adapter_type = _import_backend(identity.backend)
         with measurement.timed("load"):
-            pair = self._pair(identity)
-        problem = problem_of(pair, reveal_truth=adapter_type.reference)
+            pair, images = self._pair(identity)
+        problem = problem_of(pair, reveal_truth=adapter_type.reference, images=images)
         _refuse_unsupported(adapter_type, identity, problem, device)
         self._warm_up(identity, adapter_type, problem, measurement, device)
 
@@ -116,6 +133,7 @@ class Executor:
             with measurement.timed("forward"):
                 adapter.register()
                 device.synchronize()
+            gradients = None
             if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
                 with measurement.timed("backward"):
                     gradients = adapter.backward()
@@ -126,16 +144,26 @@ class Executor:
         with measurement.timed("result"):
             measurement.registration = adapter.result()
         with measurement.timed("evaluate"):
-            self._evaluate(job, pair, measurement)
+            self._evaluate(job, pair, images, measurement)
+        if gradients is not None and identity.gradient_check is not None:
+            with measurement.timed("gradient_check"):
+                measurement.gradient_check = check_backend(
+                    lambda: self._adapter(identity, adapter_type),
+                    problem,
+                    gradients,
+                    identity.gradient_check,
+                    self._resources(),
+                    TimeLeft(measurement.started + job.limits.timeout_s),
+                )
 
-    def _evaluate(self, job: Job, pair: Pair, measurement: Measurement) -> None:
+    def _evaluate(self, job: Job, pair: Pair, images: NormalisedPair, measurement: Measurement) -> None:
         assert measurement.registration is not None
         registration = measurement.registration
-        measurement.before = self._start(job.identity, pair)
-        measurement.after = evaluate(pair, registration.transform, registration.inverse)
+        measurement.before = self._start(job.identity, pair, images)
+        measurement.after = evaluate(pair, registration.transform, registration.inverse, images)
         if job.keep_panels:
             name = f"artefacts/{job.job_id}.npz"
-            write_panels(self._settings.results / name, panels_of(pair, registration.transform))
+            write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
             measurement.artefacts["panels"] = name
 
     def _warm_up(
@@ -151,7 +179,7 @@ class Executor:
             return
         self._warm.add(key)
         measurement.stage = "warm-up"
-        for _ in range(self._settings.warmup):
+        for _ in range(self._settings.run.warmup):
             adapter = self._adapter(identity, adapter_type)
             adapter.prepare(problem, self._resources(), identity.seed)
             adapter.register()
@@ -163,35 +191,41 @@ class Executor:
         return adapter_type(build_params(adapter_type.Params, identity.params, "params"))
 
     def _resources(self) -> Resources:
-        return Resources(self._settings.threads, self._settings.device)
+        return Resources(self._settings.threads, self._settings.run.device)
 
     def _dataset(self, identity: Identity) -> Dataset[Any]:
         key = f"{identity.dataset}|{identity.dataset_params}"
         if key not in self._datasets:
             found = dataset_class(identity.dataset)
             params = build_params(found.Params, identity.dataset_params, "dataset.params")
-            self._datasets[key] = found(params, self._settings.cache_root)
+            self._datasets[key] = found(params, self._settings.run.cache_root)
         return self._datasets[key]
 
-    def _pair(self, identity: Identity) -> Pair:
+    def _pair(self, identity: Identity) -> tuple[Pair, NormalisedPair]:
+        """Load and normalise a pair, unless the last job was on the same."""
         key = _pair_key(identity)
         if self._last_pair is None or self._last_pair[0] != key:
             self._last_pair = None
-            self._last_pair = (key, self._dataset(identity).load(identity.pair_id))
-        return self._last_pair[1]
+            pair = self._dataset(identity).load(identity.pair_id)
+            self._last_pair = (key, pair, normalise(pair))
+        return self._last_pair[1:]
 
-    def _start(self, identity: Identity, pair: Pair) -> Evaluation:
+    def _start(self, identity: Identity, pair: Pair, images: NormalisedPair) -> Evaluation:
         """Evaluate the prealigned start once per pair."""
         key = _pair_key(identity)
         if key not in self._starts:
-            self._starts[key] = evaluate(pair, None, None)
+            self._starts[key] = evaluate(pair, None, None, images)
         return self._starts[key]
 
     def _record(
-        self, job: Job, measurement: Measurement, status: Status, failure: Failure | None, gpu: str
+        self,
+        job: Job,
+        measurement: Measurement,
+        status: Status,
+        failure: Failure | None,
+        circumstances: Provenance,
     ) -> RunRecord:
         registration, before, after = measurement.registration, measurement.before, measurement.after
-        settings = self._settings
         return RunRecord(
             job_id=job.job_id,
             identity=job.identity,
@@ -205,13 +239,12 @@ class Executor:
             labels={name: dict(scores) for name, scores in after.labels.items()} if after else {},
             labels_before={name: dict(scores) for name, scores in before.labels.items()} if before else {},
             gradient=measurement.gradient,
+            gradient_check=measurement.gradient_check,
             statistics=_plain(registration.statistics) if registration else {},
             effective=_plain(registration.effective) if registration else {},
             trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
             artefacts=measurement.artefacts,
-            provenance=provenance(
-                Checkout(settings.commit, settings.dirty), effective_threads(), settings.concurrent_jobs, gpu
-            ),
+            provenance=circumstances,
         )
 
 

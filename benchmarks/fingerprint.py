@@ -14,6 +14,7 @@ from typing import Any
 from adapters.interface import Adapter
 
 ROOT = Path(__file__).resolve().parent.parent
+GRADIENT_CHECK_SOURCES = ("gradient_check.py", "gradient_record.py")
 EVALUATION_SOURCES = ("metrics", "evaluation.py", "normalisation.py", "resampling.py")
 
 
@@ -55,6 +56,12 @@ def source_hash(paths: Iterable[Path]) -> str:
 def evaluation_version() -> str:
     """Return a hash of everything that computes a metric."""
     return source_hash([ROOT / "benchmarks" / name for name in EVALUATION_SOURCES])
+
+
+@cache
+def gradient_check_version() -> str:
+    """Return a hash of everything that checks gradients."""
+    return source_hash([ROOT / "benchmarks" / name for name in GRADIENT_CHECK_SOURCES])
 
 
 def backend_version(adapter: type[Adapter[Any]]) -> dict[str, str]:

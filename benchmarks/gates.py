@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from statistics import fmean, median
 
-from benchmarks.aggregation import PairKey, PairResult, config_label, pair_results
+from benchmarks.aggregation import (
+    PairKey,
+    PairResult,
+    at_threads,
+    config_label,
+    pair_results,
+    thread_counts,
+)
 from benchmarks.catalogue import METRICS, Metric
-from benchmarks.config import BoundGate, Config, GateBase, GradientGate, OracleGate
+from benchmarks.config import Config
+from benchmarks.gate_config import BoundGate, GateBase, GradientGate, OracleGate
+from benchmarks.gradient_record import GradientCheck
 from benchmarks.names import nearest_hint
 from benchmarks.records import Gradient, RunRecord
 
@@ -135,7 +144,8 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     """Test every gate of a config, in its order.
 
     A gate fails, and says so, when it selects no pair, or when a run that it names did not end ``ok`` on one
-    of its pairs in every repeat, or when the metric is undefined there.
+    of its pairs in every repeat, or when the metric is undefined there. In a sweep over thread counts every gate
+    is tested at each, both sides at the same.
 
     Parameters
     ----------
@@ -144,8 +154,16 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     records : iterable of RunRecord
         All records; of several with the same run, pair and repeat the last counts.
     """
-    evidence = _Evidence(config, pair_results(records))
-    return [_evaluate(gate, evidence) for gate in config.gates]
+    if not config.gates:
+        return []
+    found = list(records)
+    counts = thread_counts(found)
+    if len(counts) < 2:
+        evidence = _Evidence(config, pair_results(found))
+        return [_evaluate(gate, evidence) for gate in config.gates]
+    sweep = {n: _Evidence(config, pair_results(at_threads(found, n))) for n in counts}
+    results = [(n, _evaluate(gate, evidence)) for gate in config.gates for n, evidence in sweep.items()]
+    return [replace(result, text=f"{result.text}, at threads={n}") for n, result in results]
 
 
 def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> GateResult:
@@ -239,11 +257,40 @@ def _against_bound(gate: BoundGate, evidence: _Evidence, runs: Sequence[str]) ->
 
 def _gradients(gate: GradientGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
     completed = evidence.completed(gate.differentiable, pairs)
-    return [
+    norms = [
         _smallest_norm(gate.differentiable, key, record.gradient)
         for key, result in completed.items()
         for record in result.repeats
     ]
+    if gate.min_cosine is None and gate.max_norm_deviation is None:
+        return norms
+    asked = [
+        (key, record.gradient_check)
+        for key, result in completed.items()
+        for record in result.repeats
+        if record.identity.gradient_check
+    ]
+    if not asked:
+        raise _CannotTellError(f"no gradient of {gate.differentiable} was checked: set gradient_check.pairs")
+    checks = [one for key, check in asked for one in _against_differences(gate, key, check)]
+    return [one for one in norms if not one.holds] + checks
+
+
+def _against_differences(gate: GradientGate, key: PairKey, check: GradientCheck | None) -> list[_Compared]:
+    cosine, ratio = (check.cosine, check.norm_ratio) if check else (None, None)
+    if cosine is None or ratio is None:
+        why = check.note if check and check.note else "the check has no result"
+        raise _CannotTellError(f"the gradient of {gate.differentiable} on {key}: {why}")
+    what = f"nearest to the limit is {key}: cosine {cosine:.5g}, norm ratio {ratio:.5g}"
+    compared = []
+    if gate.min_cosine is not None:
+        slack = cosine - gate.min_cosine
+        compared.append(_Compared(what, cosine, gate.min_cosine, slack, slack >= 0))
+    if gate.max_norm_deviation is not None:
+        slack = gate.max_norm_deviation - abs(ratio - 1)
+        limit = 1 + math.copysign(gate.max_norm_deviation, ratio - 1)
+        compared.append(_Compared(what, ratio, limit, slack, slack >= 0))
+    return compared
 
 
 def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> _Compared:
@@ -279,6 +326,13 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
             text = f"{metric.title} of {who} {sign} {gate.bound:g} on each pair"
         case GradientGate():
             text = f"gradients of {gate.differentiable} finite and non-zero on each pair"
+            demands = []
+            if gate.min_cosine is not None:
+                demands.append(f"cosine ≥ {gate.min_cosine:g}")
+            if gate.max_norm_deviation is not None:
+                demands.append(f"norm ratio within {gate.max_norm_deviation:g} of 1")
+            if demands:
+                text += f", {' and '.join(demands)} to differences of the solve where checked"
     scope = ([gate.dataset] if gate.dataset else []) + ([", ".join(gate.pairs)] if gate.pairs else [])
     return f"{text} ({': '.join(scope)})" if scope else text
 

@@ -7,22 +7,41 @@ import itertools
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.config import Config, DatasetConfig, OracleGate, RunConfig
+from adapters.interface import Adapter, DifferentiableAdapter
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
-from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gate_config import OracleGate
+from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from datasets.base import Dataset
 from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a single job may take before it is ended and recorded.
+
+    Attributes
+    ----------
+    timeout_s : float
+        Wall-clock seconds, all stages together.
+    memory_mib : float or None
+        Resident memory of the worker and all processes that it started; None sets no limit.
+    """
+
+    timeout_s: float
+    memory_mib: float | None
 
 
 @dataclass(frozen=True)
@@ -35,22 +54,38 @@ class Job:
         Hash of ``identity``.
     identity : Identity
         What is asked for.
+    limits : Limits
+        What it may take; no part of the identity.
     keep_panels : bool
         Whether the slices for figures are kept.
     """
 
     job_id: str
     identity: Identity
+    limits: Limits
     keep_panels: bool
 
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """A run with its sweep resolved to one set of validated parameters."""
+    """A run with its sweep resolved to one set of validated parameters.
+
+    Attributes
+    ----------
+    label : str
+        The run's label, and the values swept.
+    run : RunConfig
+        Where it comes from.
+    params : dict
+        The adapter's parameters, defaults resolved.
+    twin : int
+        How many sets before it ask for the same under other labels.
+    """
 
     label: str
     run: RunConfig
     params: dict[str, Any]
+    twin: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +130,9 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         When a dataset cannot be fetched, or cannot list its pairs before it is.
     """
     opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
-    sets = [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
+    sets = _numbered(
+        [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
+    )
     _check_labels(config, sets, source)
     # Last, so that a mistake in the config is told before anything large is fetched.
     if fetch is not None:
@@ -106,13 +143,18 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         chosen = config.all_datasets[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
-        dataset_version, dataset_params = dataset.version, _dump(dataset.params)
+        versions, dataset_params = dataset.versions(), _dump(dataset.params)
+        checked = _pairs_to_check(config, pairs)
         for item in sets:
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            check = _gradient_check(config, adapter, item)
+            counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
+            limits = _limits(config.limits, item.run.limits)
             for pair in pairs:
-                for repeat in range(item.run.repeats or config.timing.repeats):
+                repeats = range(item.run.repeats or config.timing.repeats)
+                for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
@@ -120,7 +162,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=dataset_version,
+                        dataset_version=versions[pair.pair_id],
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,
@@ -129,12 +171,12 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         dimension=2 if pair.dimension == 2 else 3,
                         seed=config.seed + repeat,
                         repeat=repeat,
-                        threads=config.resources.threads,
+                        threads=threads,
                         device=config.resources.device,
+                        gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
-                    jobs.append(
-                        Job(job_id(identity), identity, keep_panels=pair.pair_id in kept and repeat == 0)
-                    )
+                    shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
+                    jobs.append(Job(job_id(identity, item.twin), identity, limits, keep_panels=shown))
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
     return Plan(
@@ -142,9 +184,20 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     )
 
 
-def job_id(identity: Identity) -> str:
-    """Return a hash of the canonical form of what is asked for."""
-    canonical = json.dumps(identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+def job_id(identity: Identity, twin: int = 0) -> str:
+    """Return a hash of the canonical form of what is asked for.
+
+    What a run is called and in which table it stands is no part of it: renaming a run measures nothing anew.
+
+    Parameters
+    ----------
+    identity : Identity
+        What is asked for.
+    twin : int
+        How often the same config asks for the same before, under other labels: each is measured by itself.
+    """
+    content = identity.model_dump(mode="json", exclude={"run", "track"}) | ({"twin": twin} if twin else {})
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
 
@@ -161,6 +214,12 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
         return TypeAdapter(params_class).validate_python(dict(given))
     except ValidationError as error:
         raise ConfigError(first_problem(error, place)) from None
+
+
+def _limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
+    return Limits(
+        timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
+    )
 
 
 def _check_names(params_class: type[Any], given: Mapping[str, Any], place: str) -> None:
@@ -215,6 +274,12 @@ def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[Paramet
         yield ParameterSet(f"{run.label} [{suffix}]" if suffix else run.label, run, _dump(params))
 
 
+def _numbered(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
+    """Tell sets apart that ask for the same."""
+    asked = [(item.run.backend, item.params) for item in sets]
+    return [replace(item, twin=asked[:index].count(asked[index])) for index, item in enumerate(sets)]
+
+
 def _short(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
@@ -240,6 +305,26 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
     if config.figures.oracle is not None and config.figures.oracle not in labels:
         hint = nearest_hint(config.figures.oracle, labels)
         raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+
+
+def _gradient_check(
+    config: Config, adapter: type[Adapter[Any]], item: ParameterSet
+) -> GradientCheckRequest | None:
+    """Return what is asked of a run's gradient; None of a run that has none."""
+    if not (config.gradient_check.pairs and issubclass(adapter, DifferentiableAdapter)):
+        return None
+    if not adapter(build_params(adapter.Params, item.params, item.label)).differentiates:
+        return None
+    asked = config.gradient_check
+    return GradientCheckRequest(
+        directions=asked.directions, seed=config.seed, step=asked.step, version=gradient_check_version()
+    )
+
+
+def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    ids = [pair.pair_id for pair in pairs]
+    ids.sort(key=lambda pair_id: hashlib.sha256(f"{config.seed}|{pair_id}".encode()).digest())
+    return set(ids[: config.gradient_check.pairs])
 
 
 def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:

@@ -45,8 +45,6 @@ class RunProgress:
             speed_estimate_period=600,
         )
         self._task = self._progress.add_task("starting", total=total, completed=done)
-        if done:
-            console.print(f"{done} of {total} jobs are already done.")
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -9,14 +10,16 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 
 import psutil
 
+from benchmarks.environment import cpu_model, describe_environment, store_environment
 from benchmarks.fingerprint import ROOT
 from benchmarks.memory import MIB
+from benchmarks.processors import MachineState, allowed_processors, machine_state
 from benchmarks.records import Provenance
+from benchmarks.workers import RunSettings
 
 PACKAGES = ("torch", "SimpleITK", "dipy", "antspyx", "picsl-greedy", "numpy", "scipy", "nilearn")
 
@@ -31,40 +34,90 @@ class Checkout:
         Full hash, empty outside a git checkout.
     dirty : bool
         True when tracked files differ from it.
+    diff_sha256 : str
+        Hash of the difference, empty where there is none.
     """
 
     commit: str
     dirty: bool
+    diff_sha256: str = ""
 
 
 def checkout() -> Checkout:
     """Ask git; outside a checkout, or without git, the commit is empty."""
     commit = _git("rev-parse", "HEAD")
-    return Checkout(commit, bool(commit) and bool(_git("status", "--porcelain", "--untracked-files=no")))
+    difference = _git("diff", "HEAD", "--binary") if commit else ""
+    digest = hashlib.sha256(difference.encode()).hexdigest() if difference else ""
+    return Checkout(commit, bool(difference), digest)
+
+
+class Witness:
+    """Tells under what circumstances jobs ran; what is the same for all goes to the results folder once.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        State of the sources, jobs at once, results folder.
+    """
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._environments: dict[str, str] = {}
+
+    def tell(self, before: MachineState | None, effective_threads: Mapping[str, int], gpu: str) -> Provenance:
+        """Describe this process on this machine now.
+
+        Parameters
+        ----------
+        before : MachineState or None
+            The machine when the job started; None where nobody looked, as for a job whose worker died.
+        effective_threads : mapping of str to int
+            Threads that each numerical library reported in force.
+        gpu : str
+            Model of the GPU used, empty on the CPU.
+        """
+        run = self._settings
+        if gpu not in self._environments:
+            found = describe_environment(run.commit, run.dirty, run.diff_sha256, gpu)
+            self._environments[gpu] = store_environment(run.results, found)
+        source = Checkout(run.commit, run.dirty, run.diff_sha256)
+        told = provenance(source, effective_threads, run.concurrent_jobs, gpu, before)
+        return told.model_copy(update={"environment": self._environments[gpu]})
 
 
 def provenance(
-    source: Checkout, effective_threads: Mapping[str, int], concurrent_jobs: int, gpu: str
+    source: Checkout,
+    effective_threads: Mapping[str, int],
+    concurrent_jobs: int,
+    gpu: str,
+    before: MachineState | None = None,
 ) -> Provenance:
-    """Describe this process on this machine now."""
+    """Describe this process on this machine now, without the environment; see :meth:`Witness.tell`."""
+    after = machine_state()
+    first = before or after
     return Provenance(
         commit=source.commit,
         dirty=source.dirty,
         python=platform.python_version(),
         platform=platform.platform(terse=True),
-        cpu=_cpu_model(),
-        cores=_cores(),
+        cpu=cpu_model(),
+        cores=os.cpu_count() or 1,
+        affinity=allowed_processors(),
         memory_mib=psutil.virtual_memory().total // MIB,
         gpu=gpu,
         packages=package_versions(),
         effective_threads=dict(effective_threads),
-        load_average=round(os.getloadavg()[0], 2),
+        load_average=first.load_average,
+        load_average_after=after.load_average,
+        cpu_mhz=first.cpu_mhz,
+        cpu_mhz_after=after.cpu_mhz,
         concurrent_jobs=concurrent_jobs,
         host=platform.node(),
-        started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        started_utc=first.utc,
     )
 
 
+@cache
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages that numbers depend on."""
     versions = {}
@@ -103,16 +156,3 @@ def _git(*arguments: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _cpu_model() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -1,16 +1,15 @@
-"""The record of one job, and the append-only store that holds them."""
+"""The record of one job."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.catalogue import METRICS
+from benchmarks.frozen import Frozen as Frozen
+from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 
 
 class Status(StrEnum):
@@ -30,14 +29,8 @@ Track = Literal["matched", "recommended", "reference"]
 Scores = dict[str, float | None]
 
 
-class Frozen(BaseModel):
-    """An immutable value that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Identity(Frozen):
-    """What was asked for: everything that the job id is made of, and nothing that is measured.
+    """What was asked for: everything that the job id is made of, what the run is called, and nothing measured.
 
     Attributes
     ----------
@@ -45,20 +38,22 @@ class Identity(Frozen):
         Label of the backend and parameter set in the config, as tables show it.
     backend : str
         Name of the adapter.
+    dataset, pair_id : str
+        The dataset and its pair.
     backend_version : dict of str to str
         Versions of what the backend's numbers depend on; for sources in this checkout, their hash.
     params : dict
         The adapter's parameters, defaults resolved.
     track : {"matched", "recommended", "reference"}
         Same schedule for all, each tool's own best practice, or no competitor.
-    dataset, dataset_version : str
-        Name and content version.
+    dataset_version : str
+        Version of the pair's content.
     dataset_params : dict
         The dataset's parameters, defaults resolved.
     evaluation_version : str
         Hash of the sources that compute the metrics.
-    pair_id, kind : str
-        The pair and what distinguishes it.
+    kind : str
+        What distinguishes the pair.
     subjects : tuple of str
         Whose images they are.
     dimension : int
@@ -69,18 +64,20 @@ class Identity(Frozen):
         Threads per library.
     device : str
         ``cpu`` or ``cuda:N``.
+    gradient_check : GradientCheckRequest or None
+        Set where the gradient is to be compared with differences of the solve.
     """
 
     run: str
     backend: str
+    dataset: str
+    pair_id: str
     backend_version: dict[str, str]
     params: dict[str, Any]
     track: Track
-    dataset: str
     dataset_version: str
     dataset_params: dict[str, Any]
     evaluation_version: str
-    pair_id: str
     kind: str
     subjects: tuple[str, ...]
     dimension: Literal[2, 3]
@@ -88,6 +85,7 @@ class Identity(Frozen):
     repeat: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=1)]
     device: str
+    gradient_check: GradientCheckRequest | None = None
 
 
 class Failure(Frozen):
@@ -142,7 +140,7 @@ class Provenance(Frozen):
     python, platform, cpu : str
         Interpreter version, operating system, CPU model.
     cores : int
-        Logical processors the process may use.
+        Logical processors of the machine.
     memory_mib : int
         Physical memory.
     gpu : str
@@ -156,7 +154,13 @@ class Provenance(Frozen):
     concurrent_jobs : int
         Jobs allowed to run at once; timings are comparable at 1 alone.
     host, started_utc : str
-        Hostname; ISO 8601 time.
+        Hostname; ISO 8601 time when the job started.
+    environment : str
+        Digest of the full description in ``environments/`` of the results folder; empty where there is none.
+    affinity : tuple of int
+        Logical processors that the job was pinned to.
+    load_average_after, cpu_mhz, cpu_mhz_after : float or None
+        Load when the job ended; mean clock of its processors when it started and ended. None where unknown.
     """
 
     commit: str
@@ -173,6 +177,11 @@ class Provenance(Frozen):
     concurrent_jobs: int
     host: str
     started_utc: str
+    environment: str = ""
+    affinity: tuple[int, ...] = ()
+    load_average_after: float | None = None
+    cpu_mhz: float | None = None
+    cpu_mhz_after: float | None = None
 
 
 class RunRecord(BaseModel):
@@ -182,14 +191,17 @@ class RunRecord(BaseModel):
     ----------
     job_id : str
         Hash of ``identity``.
-    identity : Identity
-        What was asked for.
     status : Status
         How it ended.
+    wall_s : float or None
+        Seconds from when a worker was given the job until it was done with, warm-up and failures included.
+    identity : Identity
+        What was asked for.
     failure : Failure or None
         Set unless ``ok``.
     seconds : dict of str to float
-        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate.
+        Wall-clock time per stage that ran: load, prepare, forward, backward, result, evaluate,
+        gradient_check.
     peak_rss_mib : float or None
         High-water mark of the worker's resident memory during prepare, register and backward.
     peak_cuda_mib : float or None
@@ -203,6 +215,8 @@ class RunRecord(BaseModel):
         The same for the prealigned start.
     gradient : Gradient or None
         Set for differentiable backends.
+    gradient_check : GradientCheck or None
+        Set where it was asked for and the job got so far.
     statistics, effective : dict
         Solver statistics; the schedule in the backend's own units.
     trace : tuple of tuple of float
@@ -216,8 +230,9 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     job_id: str
-    identity: Identity
     status: Status
+    wall_s: float | None = None
+    identity: Identity
     failure: Failure | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     peak_rss_mib: float | None = None
@@ -227,6 +242,7 @@ class RunRecord(BaseModel):
     labels: dict[str, Scores] = Field(default_factory=dict)
     labels_before: dict[str, Scores] = Field(default_factory=dict)
     gradient: Gradient | None = None
+    gradient_check: GradientCheck | None = None
     statistics: dict[str, Any] = Field(default_factory=dict)
     effective: dict[str, Any] = Field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
@@ -241,73 +257,20 @@ class RunRecord(BaseModel):
         KeyError
             When the catalogue has no such metric.
         """
-        match METRICS[metric].name:
-            case "forward_s" | "backward_s" | "prepare_s":
-                return self.seconds.get(metric.removesuffix("_s"))
-            case "peak_rss_mib":
-                return self.peak_rss_mib
-            case "peak_cuda_mib":
-                return self.peak_cuda_mib
-            case _:
-                return self.after.get(metric)
+        if metric not in METRICS:
+            raise KeyError(metric)
+        return self.values().get(metric)
 
-
-class RecordStore:
-    """Append-only JSON Lines file, the source of truth of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is created with the first record.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, record: RunRecord) -> None:
-        """Write one record durably: it is on disk when this returns.
-
-        A line torn by an earlier crash is ended first, so that it cannot swallow this record.
-        """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = record.model_dump_json().encode() + b"\n"
-        with self.path.open("ab+") as file:
-            if file.tell() and not self._ends_with_newline(file):
-                line = b"\n" + line
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> list[RunRecord]:
-        """Return all records in the order written; a line torn by a crash is passed over.
-
-        Raises
-        ------
-        ValueError
-            When a complete line is not a record; the message names file and line.
-        """
-        if not self.path.exists():
-            return []
-        records = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n"), start=1):
-            if not line:
-                continue
-            try:
-                records.append(RunRecord.model_validate_json(line))
-            except ValidationError as error:
-                # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                if error.errors()[0]["type"] != "json_invalid":
-                    raise ValueError(
-                        f"{self.path}:{number}: not a record of this version: {error}"
-                    ) from error
-        return records
-
-    @staticmethod
-    def _ends_with_newline(file: Any) -> bool:
-        file.seek(-1, os.SEEK_END)
-        return bool(file.read(1) == b"\n")
-
-
-def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
-    """Return the last record of each job id: the one that counts after a resume."""
-    return {record.job_id: record for record in records}
+    def values(self) -> dict[str, float | None]:
+        """Return all numbers of the catalogue by name; what is undefined is missing or None."""
+        check = self.gradient_check
+        return {
+            **self.after,
+            "forward_s": self.seconds.get("forward"),
+            "backward_s": self.seconds.get("backward"),
+            "prepare_s": self.seconds.get("prepare"),
+            "peak_rss_mib": self.peak_rss_mib,
+            "peak_cuda_mib": self.peak_cuda_mib,
+            "gradient_cosine": check.cosine if check else None,
+            "gradient_norm_ratio": check.norm_ratio if check else None,
+        }

@@ -101,6 +101,19 @@ def inside_fraction(points_mm: FloatArray, image: sitk.Image) -> float:
     return float(np.mean(np.all((index >= -0.5) & (index <= size - 0.5), axis=0)))
 
 
+def covered_fraction(transform: sitk.Transform, points_mm: FloatArray) -> float:
+    """Return the fraction of points, shape (n, dimension), at which the transform that is applied first is defined.
+
+    It is 1 unless that is a displacement field, which ITK takes for 0 outside its own grid.
+    """
+    first = transform.Downcast()
+    while isinstance(first, sitk.CompositeTransform) and first.GetNumberOfTransforms():
+        first = first.GetBackTransform().Downcast()
+    if not isinstance(first, sitk.DisplacementFieldTransform):
+        return 1.0
+    return inside_fraction(points_mm, first.GetDisplacementField())
+
+
 def voxel_centres(index: npt.NDArray[np.intp], grid: sitk.Image) -> FloatArray:
     """Return the physical points of array indices, both of shape (n, dimension)."""
     matrix, origin = index_to_world(grid)

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from pydantic import ValidationError
 
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
-from benchmarks.plan import Plan
-from benchmarks.records import Frozen, RecordStore, RunRecord, latest
+from benchmarks.plan import Job, Plan
+from benchmarks.record_store import Head, RecordStore, latest
+from benchmarks.records import Frozen, RunRecord, Track
+from benchmarks.run_lock import held
+
+
+class PlannedJob(NamedTuple):
+    """A job of the last run: its id, and what its identity says of it."""
+
+    job_id: str
+    run: str
+    track: Track
+    backend: str
+    dataset: str
+    pair_id: str
 
 
 class Manifest(Frozen):
@@ -24,15 +40,15 @@ class Manifest(Frozen):
         The config file as it was named.
     overrides : tuple of str
         The ``--set`` options.
-    job_ids : tuple of str
-        The jobs planned.
+    jobs : tuple of PlannedJob
+        What was planned, in the order of running.
     descriptions : dict of str to str
         What each dataset says of itself.
     """
 
     source: str
     overrides: tuple[str, ...]
-    job_ids: tuple[str, ...]
+    jobs: tuple[PlannedJob, ...]
     descriptions: dict[str, str]
 
     @property
@@ -63,7 +79,7 @@ class StoredRun:
     @property
     def pending(self) -> int:
         """Number of planned jobs that have no record yet."""
-        return len(self.manifest.job_ids) - len(self.records)
+        return len(self.manifest.jobs) - len(self.records)
 
 
 class ResultsFolder:
@@ -78,6 +94,21 @@ class ResultsFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.store = RecordStore(path / "records.jsonl")
+        self.scratch = path / "tmp"
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Have the folder to oneself, without what a run that was killed left unfinished in it.
+
+        Raises
+        ------
+        ConfigError
+            When another run works in it.
+        """
+        with held(self.path):
+            self.store.mend()
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            yield
 
     def begin(self, plan: Plan, source: str, overrides: Sequence[str]) -> None:
         """Write down what is about to run."""
@@ -85,12 +116,35 @@ class ResultsFolder:
         manifest = Manifest(
             source=source,
             overrides=tuple(overrides),
-            job_ids=tuple(job.job_id for job in plan.jobs),
+            jobs=tuple(_planned(job) for job in plan.jobs),
             descriptions={name: dataset.description for name, dataset in plan.datasets.items()},
         )
         text = yaml.safe_dump(plan.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
         _replace(self.path / "config.yaml", text)
         _replace(self.path / "run.json", manifest.model_dump_json(indent=1) + "\n")
+
+    def begun(self) -> tuple[Config, Manifest]:
+        """Read what the last run set out to do.
+
+        Raises
+        ------
+        ConfigError
+            When the folder holds no run, or one that this version cannot read.
+        """
+        with self._readable():
+            config = Config.model_validate(yaml.safe_load((self.path / "config.yaml").read_text()))
+            return config, Manifest.model_validate_json((self.path / "run.json").read_text())
+
+    def heads(self) -> list[Head]:
+        """Read what resuming needs of all records.
+
+        Raises
+        ------
+        ConfigError
+            When this version cannot read one.
+        """
+        with self._readable():
+            return self.store.heads()
 
     def load(self) -> StoredRun:
         """Read the last run back.
@@ -100,10 +154,16 @@ class ResultsFolder:
         ConfigError
             When the folder holds no run, or one that this version cannot read.
         """
-        try:
-            config = Config.model_validate(yaml.safe_load((self.path / "config.yaml").read_text()))
-            manifest = Manifest.model_validate_json((self.path / "run.json").read_text())
+        config, manifest = self.begun()
+        with self._readable():
             found = latest(self.store.read())
+        records = tuple(_as_planned(found[job.job_id], job) for job in manifest.jobs if job.job_id in found)
+        return StoredRun(config, manifest, records)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
             raise ConfigError(
                 f"{self.path}: holds no run yet; start one with 'python -m benchmarks run'"
@@ -111,7 +171,21 @@ class ResultsFolder:
         except (ValidationError, ValueError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
             raise ConfigError(f"{self.path}: was written by another version or is damaged: {said}") from None
-        return StoredRun(config, manifest, tuple(found[name] for name in manifest.job_ids if name in found))
+
+
+def _planned(job: Job) -> PlannedJob:
+    identity = job.identity
+    return PlannedJob(
+        job.job_id, identity.run, identity.track, identity.backend, identity.dataset, identity.pair_id
+    )
+
+
+def _as_planned(record: RunRecord, job: PlannedJob) -> RunRecord:
+    """Return the record under the names that the config has now, which are no part of what was measured."""
+    if (record.identity.run, record.identity.track) == (job.run, job.track):
+        return record
+    named = record.identity.model_copy(update={"run": job.run, "track": job.track})
+    return record.model_copy(update={"identity": named})
 
 
 def _replace(path: Path, text: str) -> None:

@@ -71,3 +71,7 @@ class TransferProgress:
             yield advance
         finally:
             self._progress.stop_task(task)
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, markup=False)

@@ -1,101 +1,67 @@
-"""The entry points of a worker process. Imports nothing numerical before the threads are set."""
+"""The worker process. Imports nothing numerical before it has taken its place among the processors."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
 
-if TYPE_CHECKING:
+from benchmarks.kernel_oom import volunteer
+from benchmarks.processors import allowed_processors, one_per_core
+from benchmarks.worker_protocol import Answer, WorkerSettings
+
+MAX_LOG_BYTES = 64 * 2**20
+_THREADS_END_WITHIN_S = 0.1
+
+
+def main() -> None:
+    """Run the jobs that come through the connection until its other end is closed."""
+    connection: Connection[Answer | None, Any] = Connection(int(sys.argv[1]))
+    # A backend may fork, and its child may come back here: it must not answer in this process's name.
+    os.register_at_fork(after_in_child=connection.close)
+    volunteer()
+    with suppress(EOFError):
+        _serve(connection)
+    # Threads that a backend left behind must not keep the process.
+    os._exit(0)
+
+
+def _serve(connection: Connection[Answer | None, Any]) -> None:
+    settings: WorkerSettings = connection.recv()
+    if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
+        os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
+
     from benchmarks.execution import Executor
     from benchmarks.plan import Job
-    from benchmarks.records import RunRecord
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
-)
-# How long a waiting OpenMP thread spins before it sleeps, the same for all backends. GNU's default of milliseconds
-# makes a job hundreds of times slower as soon as anything else wants one of its cores.
-OPENMP_SPIN_COUNT = 10_000
+    executor = Executor(settings)
+    connection.send(None)
+    while True:
+        job: Job = connection.recv()
+        _shorten_log()
+        before = set(threading.enumerate())
+        record = executor.run(job)
+        connection.send(Answer(record, reusable=not _left_running(before)))
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What a worker needs to know once.
-
-    Attributes
-    ----------
-    backend : str
-        Whose jobs it runs; names its log file.
-    threads : int
-        Threads per library.
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    warmup : int
-        Untimed registrations before the first timed one of a parameter set and dataset.
-    concurrent_jobs : int
-        Jobs that may run at once on this machine.
-    cache_root, results : Path
-        Where datasets and results lie.
-    commit : str
-        Git commit of the sources.
-    dirty : bool
-        True when tracked files differ from it.
-    """
-
-    backend: str
-    threads: int
-    device: str
-    warmup: int
-    concurrent_jobs: int
-    cache_root: Path
-    results: Path
-    commit: str
-    dirty: bool
+def _left_running(before: set[threading.Thread]) -> bool:
+    """Tell whether threads of the job outlive it, once those that are about to end have ended."""
+    give_up = time.monotonic() + _THREADS_END_WITHIN_S
+    for thread in set(threading.enumerate()) - before:
+        thread.join(max(0.0, give_up - time.monotonic()))
+    return not set(threading.enumerate()) <= before
 
 
-# A process pool hands a worker functions, not objects: what outlives a job has to be a module's variable.
-_executor: Executor | None = None
-
-
-def initialise(settings: WorkerSettings) -> None:
-    """Prepare this process, then import what does the work."""
-    # Ctrl-C is for the parent, which ends the workers after what is done has been stored.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = str(settings.threads)
-    os.environ["GOMP_SPINCOUNT"] = str(OPENMP_SPIN_COUNT)
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        if settings.concurrent_jobs == 1:
-            os.sched_setaffinity(0, allowed[: settings.threads])
-    _send_output_to(settings.results / "logs" / f"{settings.backend.replace(':', '.')}.log")
-
-    from benchmarks.execution import Executor
-
-    global _executor
-    _executor = Executor(settings)
-
-
-def run_job(job: Job) -> RunRecord:
-    """Run one job in the worker that :func:`initialise` prepared."""
-    assert _executor is not None
-    return _executor.run(job)
-
-
-def _send_output_to(path: Path) -> None:
-    """Send what libraries print, from Python or from C, to a file instead of the user's terminal."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _shorten_log() -> None:
+    """Begin the log anew when backends have filled it: they print more than disks hold in weeks."""
     sys.stdout.flush()
-    sys.stderr.flush()
-    with path.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    if os.fstat(1).st_size > MAX_LOG_BYTES:
+        os.ftruncate(1, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -61,6 +61,12 @@ class ArchivePairs(ScanPairs[ParamsT]):
         """
         contents = Contents(_FOLDER, self.wanted, self.check)
         self._raw.obtain(self.archive, contents, request)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was listed and the version: the files are others now."""
+        super().forget()
+        vars(self).pop("_version", None)
 
     @property
     def tree(self) -> Path:

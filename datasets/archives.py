@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import stat
 import tarfile
@@ -18,7 +19,7 @@ from datasets.base import FetchError
 from datasets.paths import inside
 
 _CHUNK_BYTES = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+_DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             outside = inner.replace(Path(scratch, inner.name))
             _unpack(outside, f"{archive}: {inner.relative_to(folder).as_posix()}", inner.parent, budget)
+    # A file of zeros, as a torn download may leave it, is an empty tar archive.
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise ArchiveError(
+            f"{archive}: holds no file: delete it and fetch it again, or give a sound copy with --from"
+        )
 
 
 class _Budget:
@@ -156,6 +162,10 @@ def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
                     _write(source.read, path, shown, member.name, budget)
             else:
                 raise _refused(shown, member.name, "a link or a device")
+        # The checksum of a compressed archive lies behind what tarfile reads.
+        assert opened.fileobj is not None
+        while opened.fileobj.read(_CHUNK_BYTES):
+            pass
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -61,6 +62,13 @@ class Dataset(ABC, Generic[ParamsT]):
     @abstractmethod
     def version(self) -> str:
         """What the content depends on: a job measured on another version is another job."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Return by pair id what each pair's content depends on.
+
+        Datasets that can grow override this, so that a new pair makes no other one another.
+        """
+        return {info.pair_id: self.version for info in self.pairs()}
 
     @property
     @abstractmethod

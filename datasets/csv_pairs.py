@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -20,8 +22,10 @@ from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
-from datasets.reading import ImageError, dimension_of, is_file, read_image, read_labels, read_mask
+from datasets.reading import ImageError, dimension_of, is_file
+from datasets.scans import Scan, read_pair
 
+SOURCES = ("analyze.py", "csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py", "scans.py")
 _IMAGES = ROLES[:6]
 
 
@@ -60,7 +64,11 @@ class CsvPairs(PreparedDataset[CsvParams]):
     @property
     def version(self) -> str:
         """Hash of the list, of every file that it names and of the code that reads and prepares them."""
-        return self._version
+        return _digest("".join(f"{name} {version}\n" for name, version in self._versions.items()))
+
+    def source_versions(self) -> Mapping[str, str]:
+        """Return by id a hash of the pair's files and of the code that reads and prepares them."""
+        return self._versions
 
     @property
     def description(self) -> str:
@@ -99,26 +107,17 @@ class CsvPairs(PreparedDataset[CsvParams]):
         """
         listed = next(one for one in self._listed if one.pair_id == pair_id)
         files = listed.files
-        images = {side: read_image(files[side]) for side in ("fixed", "moving")}
-        dimension = images["fixed"].GetDimension()
-        if images["moving"].GetDimension() != dimension:
-            raise ImageError(f"{files['moving']}: is not of the same dimension as {files['fixed']}")
-        labels, masks = {}, {}
-        for side, image in images.items():
-            if path := files.get(f"{side}_labels"):
-                labels[side] = read_labels(path, image, files[side])
-                self._check_names(path, labels[side])
-            if path := files.get(f"{side}_mask"):
-                masks[side] = read_mask(path, image, files[side])
-        return Pair(
-            self._info(listed),
-            images["fixed"],
-            images["moving"],
-            fixed_mask=masks.get("fixed"),
-            moving_mask=masks.get("moving"),
-            fixed_labels=labels.get("fixed"),
-            moving_labels=labels.get("moving"),
-            label_names=self._label_names,
+        fixed, moving = (
+            Scan(files[side], files.get(f"{side}_labels"), files.get(f"{side}_mask"))
+            for side in ("fixed", "moving")
+        )
+        pair = read_pair(self._info(listed), fixed, moving, self._label_names, "none")
+        for scan, labels in ((fixed, pair.fixed_labels), (moving, pair.moving_labels)):
+            if scan.labels is not None and labels is not None:
+                self._check_names(scan.labels, labels)
+        dimension = pair.info.dimension
+        return replace(
+            pair,
             true_transform=_read_transform(files.get("true_transform"), dimension),
             fixed_landmarks=_read_landmarks(files.get("fixed_landmarks"), dimension),
             moving_landmarks=_read_landmarks(files.get("moving_landmarks"), dimension),
@@ -133,18 +132,19 @@ class CsvPairs(PreparedDataset[CsvParams]):
         return read_label_names(self.params.label_names) if self.params.label_names else {}
 
     @cached_property
-    def _version(self) -> str:
-        digest = hashlib.sha256()
+    def _versions(self) -> dict[str, str]:
+        code = [sha256(Path(__file__).with_name(name)) for name in SOURCES]
+        names = repr(sorted(self._label_names.items()))
+        hashes: dict[Path, str] = {}
+        versions = {}
         for listed in self._listed:
-            digest.update(f"{listed.pair_id}\n".encode())
+            lines = [listed.pair_id, names, *code, preparation_version()]
             for role, path in sorted(listed.files.items()):
-                content = sha256(path) if is_file(path) else "missing"
-                digest.update(f"{role} {content}\n".encode())
-        digest.update(repr(sorted(self._label_names.items())).encode())
-        for name in ("csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py"):
-            digest.update(sha256(Path(__file__).with_name(name)).encode())
-        digest.update(preparation_version().encode())
-        return digest.hexdigest()[:16]
+                if path not in hashes:
+                    hashes[path] = sha256(path) if is_file(path) else "missing"
+                lines.append(f"{role} {hashes[path]}")
+            versions[listed.pair_id] = _digest("\n".join(lines))
+        return versions
 
     def _info(self, listed: Listed) -> PairInfo:
         try:
@@ -159,6 +159,10 @@ class CsvPairs(PreparedDataset[CsvParams]):
             and not np.isin(sitk.GetArrayViewFromImage(labels), list(self._label_names)).any()
         ):
             raise ImageError(f"{path}: holds none of the labels that {self.params.label_names} names")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _read_transform(path: Path | None, dimension: int) -> sitk.Transform | None:

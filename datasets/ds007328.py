@@ -142,7 +142,7 @@ class Ds007328(PreparedDataset[Ds007328Params]):
                 f"{self.name}: is not in {self._root} yet: python -m benchmarks fetch {self.name}, with a network"
             )
         info = {info.pair_id: info for info in self.source_pairs()}[pair_id]
-        chosen = choose_scans(_names(raw.path / _FOLDER))
+        chosen = choose_scans(_names(raw.path / _FOLDER), str(raw.path))
         fixed, moving = (Scan(raw.path / _FOLDER / chosen[date]) for date in DATES[pair_id])
         return read_pair(info, fixed, moving, {}, "none")
 
@@ -166,9 +166,9 @@ class Ds007328(PreparedDataset[Ds007328Params]):
 
     def _download(self, request: FetchRequest) -> None:
         snapshot = openneuro.list_snapshot(self.name, self.params.snapshot, self.graphql_url)
-        chosen = choose_scans(snapshot.files)
+        chosen = choose_scans(snapshot.files, f"snapshot {snapshot.tag} of {self.name}")
         raw = self._raw(snapshot.tag)
-        with raw.writing():
+        with raw.writing(request.progress):
             if raw.has_folder(_FOLDER, request):
                 return
             target = raw.path / ".download"
@@ -186,21 +186,23 @@ class Ds007328(PreparedDataset[Ds007328Params]):
             raise FetchError(
                 f"{source}: is no folder: give the top folder of the dataset, which holds {SUBJECT}"
             )
-        chosen = choose_scans(_names(source))
+        chosen = choose_scans(_names(source), str(source))
         raw = self._raw(self.params.snapshot or _tag_of(source))
-        with raw.writing():
+        with raw.writing(request.progress):
             contents = Contents(_FOLDER, lambda name: name in chosen.values(), _check)
             raw.adopt_folder(source, contents, request)
             raw.note("scans", {"rule": RULE, "chosen": dict(chosen)})
 
 
-def choose_scans(names: Iterable[str]) -> dict[str, str]:
+def choose_scans(names: Iterable[str], place: str) -> dict[str, str]:
     """Choose one T1-weighted scan for each date of the pairs.
 
     Parameters
     ----------
     names : iterable of str
         Paths relative to the top of the dataset.
+    place : str
+        Where they are, for messages.
 
     Returns
     -------
@@ -222,15 +224,16 @@ def choose_scans(names: Iterable[str]) -> dict[str, str]:
     wanted = sorted({date for pair in DATES.values() for date in pair})
     if missing := [date for date in wanted if date not in ranked]:
         raise FetchError(
-            f"ds007328: there is no T1w scan of {', '.join(missing)}; there are scans of "
-            f"{', '.join(sorted(ranked)) or 'no date at all'}: ask for another version with --set snapshot=TAG"
+            f"{place}: has no T1w scan of {', '.join(missing)}; it has scans of "
+            f"{', '.join(sorted(ranked)) or 'no date at all'}: ask for another snapshot with --set snapshot=TAG, or "
+            f"give a folder that holds {SUBJECT} and these dates with --from"
         )
     return {date: min(ranked[date])[-1] for date in wanted}
 
 
 def _check(folder: Path) -> None:
     """Refuse scans that cannot be read; done before they are taken over."""
-    for name in choose_scans(_names(folder)).values():
+    for name in choose_scans(_names(folder), str(folder)).values():
         read_image(folder / name)
 
 

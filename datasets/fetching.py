@@ -32,6 +32,9 @@ class Progress(Protocol):
             Yields a callable that is told the size in bytes of every further piece.
         """
 
+    def message(self, text: str) -> None:
+        """Say why nothing moves for a while."""
+
 
 class NoProgress:
     """Shows nothing."""
@@ -47,6 +50,10 @@ class NoProgress:
             del piece_bytes
 
         yield advance
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+        del text
 
 
 @dataclass(frozen=True)

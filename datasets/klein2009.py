@@ -1,4 +1,7 @@
-"""Brains labelled by hand in the layout of Klein et al. 2009: IBSR18, CUMC12 and MGH10, which need registration."""
+"""Brains labelled by hand in the layout of Klein et al. 2009: IBSR18, CUMC12 and MGH10.
+
+Their owners hand them out to people who register, so that nothing is downloaded here.
+"""
 
 from __future__ import annotations
 

@@ -18,9 +18,11 @@ from datasets.lpba40_anatomy import ALL_NAMES, CEREBRAL_NAMES
 from datasets.lpba40_conversion import IMAGE, LABELS, SUBJECTS, check_anatomy, convert, subject_folders
 from datasets.pair import Pair
 from datasets.preparation import Preparation
-from datasets.scan_pairs import ScanPair, Seed, SubsetSize, inter_subject_pairs
+from datasets.scan_pairs import ScanPair, Seed, SubsetSize, inter_subject_pairs, source_digest
 from datasets.scans import Scan
 from datasets.transfer import RemoteFile
+
+_CONVERSION_CODE = ("analyze.py", "lpba40_anatomy.py", "lpba40_conversion.py")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -67,7 +69,7 @@ class Lpba40(ArchivePairs[Lpba40Params]):
         "LONI's terms for LPBA40 (no redistribution)",
         "https://resource.loni.usc.edu/resources/atlases-downloads/",
     )
-    code = ("lpba40.py", "lpba40_anatomy.py", "lpba40_conversion.py")
+    code = ("lpba40.py", *_CONVERSION_CODE)
 
     @property
     def description(self) -> str:
@@ -89,6 +91,11 @@ class Lpba40(ArchivePairs[Lpba40Params]):
         """
         super().fetch(request)
         self._nifti.ensure()
+
+    def forget(self) -> None:
+        """Forget what was listed, the version and where the conversion lies: the files are others now."""
+        super().forget()
+        vars(self).pop("_nifti", None)
 
     def wanted(self, name: str) -> bool:
         """Return whether a file belongs to a subject or to the terms of use."""
@@ -122,7 +129,7 @@ class Lpba40(ArchivePairs[Lpba40Params]):
 
     @cached_property
     def _nifti(self) -> DerivedFolder:
-        recipe = {"dataset": self.name, "files": self.content, "code": self.code_digest()}
+        recipe = {"dataset": self.name, "files": self.content, "code": source_digest(*_CONVERSION_CODE)}
         name = hashlib.sha256(repr(sorted(recipe.items())).encode()).hexdigest()[:16]
         path = self.cache_root / "derived" / self.name / name
         return DerivedFolder(path, recipe, lambda folder: convert(subject_folders(self.tree), folder))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from datasets.archives import unpack
 from datasets.base import FetchError
 from datasets.cache import sha256
 from datasets.contents import Contents, copy_file, copy_folder
-from datasets.fetching import FetchRequest, Licence
+from datasets.fetching import FetchRequest, Licence, NoProgress, Progress
 from datasets.manifest import (
     AcceptedLicence,
     FileEntry,
@@ -65,11 +65,6 @@ class RawFolder:
         """What the folder holds, as written down last."""
         return read_manifest(self.path)
 
-    def has_files(self, names: Iterable[str]) -> bool:
-        """Return whether files are there in their full size."""
-        files = self.manifest.files
-        return all(name in files and self._sized(name, files[name]) for name in names)
-
     def has_folder(self, folder: str, request: FetchRequest = _SIZES_ALONE) -> bool:
         """Return whether a folder that was filled as a whole is there, its files sound as far as is asked for."""
         manifest = self.manifest
@@ -97,7 +92,7 @@ class RawFolder:
             content than wanted.
         """
         if self._unsound(files, request):
-            with self.writing():
+            with self.writing(request.progress):
                 for remote in self._unsound(files, request):
                     self._permit(request)
                     self._refuse_offline(remote.url, request)
@@ -114,7 +109,7 @@ class RawFolder:
         FetchError
             When the file cannot be read, the disk is full, or the licence was not accepted.
         """
-        with self.writing():
+        with self.writing(request.progress):
             self._permit(request)
             target = self._target(name)
             with (
@@ -165,20 +160,26 @@ class RawFolder:
             As the methods for each of these ways.
         """
         if self.has_folder(contents.folder, request):
+            self._forget_unsound(remote.name, request)
             return self.path / contents.folder
         source = request.source
         if source is not None and source.is_dir():
             return self.adopt_folder(source, contents, request)
-        if source is not None:
-            self.adopt(source, remote.name, request)
-        else:
+        if source is None:
             self.download([remote], request)
-        return self.extract(remote.name, contents, request)
+            return self.extract(remote.name, contents, request)
+        self.adopt(source, remote.name, request)
+        try:
+            return self.extract(remote.name, contents, request)
+        except FetchError:
+            # A copy of something else must not stand for the archive when that is asked for next.
+            self._forget(remote.name, request)
+            raise
 
     def move_in(self, source: Path, folder: str, origin: str) -> Path:
         """Take over a folder on the same disk, filled and verified by another tool, by a rename."""
         target = self.path / folder
-        with self.writing(), disk_errors(source):
+        with self.writing(NoProgress()), disk_errors(source):
             entries = entries_of(source, folder, origin)
             if target.exists():
                 with tempfile.TemporaryDirectory(dir=self.path, prefix=_MAKING) as scratch:
@@ -189,7 +190,7 @@ class RawFolder:
 
     def note(self, key: str, value: JsonValue) -> None:
         """Write something down in the manifest."""
-        with self.writing():
+        with self.writing(NoProgress()):
             manifest = self.manifest
             write_manifest(self.path, manifest.model_copy(update={"notes": {**manifest.notes, key: value}}))
 
@@ -199,7 +200,7 @@ class RawFolder:
         target = self.path / contents.folder
         if self.has_folder(contents.folder, request):
             return target
-        with self.writing():
+        with self.writing(request.progress):
             if self.has_folder(contents.folder, request):
                 return target
             self._permit(request)
@@ -219,11 +220,17 @@ class RawFolder:
         return target
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, progress: Progress) -> Iterator[None]:
         """Keep other processes from writing to the folder, which is made; may be entered again inside."""
         with disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                progress.message(
+                    f"{self._dataset}: another process is at work in {self.path}; waiting for it"
+                )
+                self._lock.acquire()
         try:
             if self._lock.lock_counter == 1:
                 for abandoned in self.path.glob(f"{_MAKING}*"):
@@ -280,6 +287,19 @@ class RawFolder:
     def _unsound(self, files: Sequence[RemoteFile], request: FetchRequest) -> list[RemoteFile]:
         known = self.manifest.files
         return [remote for remote in files if not self._sound(remote.name, known.get(remote.name), request)]
+
+    def _forget_unsound(self, archive: str, request: FetchRequest) -> None:
+        """Drop an archive that is damaged or was deleted: what it held is there, so it is not worth fetching again."""
+        entry = self.manifest.files.get(archive)
+        if entry is not None and request.check_hashes and not self._sound(archive, entry, request):
+            self._forget(archive, request)
+
+    def _forget(self, archive: str, request: FetchRequest) -> None:
+        with self.writing(request.progress), disk_errors(self.path):
+            manifest = self.manifest
+            kept = {name: entry for name, entry in manifest.files.items() if name != archive}
+            (self.path / archive).unlink(missing_ok=True)
+            write_manifest(self.path, manifest.model_copy(update={"files": kept}))
 
     def _record(self, entries: Mapping[str, FileEntry], folder: str | None = None, origin: str = "") -> None:
         manifest = self.manifest

@@ -83,12 +83,22 @@ class ScanPairs(PreparedDataset[ParamsT]):
 
     def code_digest(self) -> str:
         """Return a hash of the source on which the pairs depend, for the version."""
-        parts = [sha256(Path(__file__).with_name(name)) for name in (*_COMMON_CODE, *self.code)]
-        return hashlib.sha256("\n".join([*parts, preparation_version()]).encode()).hexdigest()[:16]
+        parts = (source_digest(*_COMMON_CODE, *self.code), preparation_version())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def forget(self) -> None:
+        """Forget what was listed: the files are others now."""
+        vars(self).pop("_by_id", None)
 
     @cached_property
     def _by_id(self) -> dict[str, ScanPair]:
         return {pair.info.pair_id: pair for pair in self.list_pairs()}
+
+
+def source_digest(*names: str) -> str:
+    """Return a hash of the source of modules that lie beside this one."""
+    parts = [sha256(Path(__file__).with_name(name)) for name in names]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def inter_subject_pairs(

@@ -10,7 +10,7 @@ from typing import Literal
 import SimpleITK as sitk
 
 from datasets.pair import Pair, PairInfo
-from datasets.reading import ImageError, foreground, read_image, read_labels
+from datasets.reading import ImageError, foreground, read_image, read_labels, read_mask
 
 MaskSource = Literal["none", "foreground", "labelled"]
 
@@ -25,10 +25,13 @@ class Scan:
         A scalar image.
     labels : Path or None
         Integer labels on its grid.
+    mask : Path or None
+        A mask on its grid.
     """
 
     image: Path
     labels: Path | None = None
+    mask: Path | None = None
 
 
 def read_pair(
@@ -45,7 +48,8 @@ def read_pair(
     label_names : mapping of int to str
         The labels that are scored; empty scores every label that both scans show.
     mask : {"none", "foreground", "labelled"}
-        Foreground is where an image is not zero, labelled where its label image is not.
+        What the mask of a scan is that has no file of one: foreground is where its image is not zero, labelled where
+        its label image is not.
 
     Raises
     ------
@@ -60,7 +64,9 @@ def read_pair(
     for side, scan in (("fixed", fixed), ("moving", moving)):
         if scan.labels is not None:
             labels[side] = read_labels(scan.labels, images[side], scan.image)
-        if mask == "foreground":
+        if scan.mask is not None:
+            masks[side] = read_mask(scan.mask, images[side], scan.image)
+        elif mask == "foreground":
             masks[side] = foreground(images[side], scan.image)
         elif mask == "labelled" and scan.labels is not None:
             masks[side] = foreground(labels[side], scan.labels)

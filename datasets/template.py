@@ -89,6 +89,9 @@ class TemplateDataset(Dataset[ParamsT]):
         """Make every pair loadable: generate them all unless the cache has them."""
         refuse_source(request, self.name)
         self._folder.ensure()
+        if request.check_hashes:
+            for info in self.pairs():
+                self._folder.checked(info.pair_id)
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs without reading an image."""

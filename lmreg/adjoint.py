@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmreg.levenberg_marquardt import repeat
+from lmreg.levenberg_marquardt import Status, repeat
 from lmreg.normal import DenseEquations, MatrixFreeEquations
 from lmreg.objective import Evaluation, Objective, contract, contract_axes
 from lmreg.problem import Images, Problem, Solution
@@ -26,8 +27,17 @@ class SingularHessianWarning(UserWarning):
     """The Hessian at the solution is not positive definite: the gradient there is not well defined."""
 
 
+class UnconvergedWarning(UserWarning):
+    """The solve ended before a solution: the implicit gradient is that of a solution nearby."""
+
+
 class Adjoint(ABC):
     """Turns gradients at the solution into gradients at the images."""
+
+    @property
+    @abstractmethod
+    def last_steps(self) -> float:
+        """How many of the last steps of a solve gradients pass through; infinity: all of them."""
 
     @abstractmethod
     def surrogate(
@@ -63,6 +73,11 @@ class Implicit(Adjoint):
 
     hessian: Hessian = "exact"
 
+    @property
+    def last_steps(self) -> float:
+        """None: the solution alone decides."""
+        return 0
+
     def __post_init__(self) -> None:
         if self.hessian not in ("exact", "gauss_newton"):
             raise ValueError(f"hessian must be 'exact' or 'gauss_newton' (got {self.hessian!r})")
@@ -70,6 +85,13 @@ class Implicit(Adjoint):
     def surrogate(
         self, problem: Problem, solution: Solution, images: Images, by_state: Tensor, by_warped: Tensor
     ) -> Tensor:
+        if solution.status is not Status.CONVERGED:
+            warnings.warn(
+                f"the solve ended as {solution.status.value}, not converged; the implicit gradient there may be "
+                "wrong: allow more iterations, raise the regularisation, or choose Unroll() or Truncated(steps)",
+                UnconvergedWarning,
+                stacklevel=2,
+            )
         state, threshold = solution.evaluation.state, solution.evaluation.threshold
         objective = problem.final_objective(images)
         transform = objective.transform
@@ -96,8 +118,12 @@ class Implicit(Adjoint):
     def _solve(self, objective: Objective, evaluation: Evaluation, right: Tensor) -> Tensor:
         closed_form = self.hessian == "gauss_newton" or objective.term.exact
         evaluation = self._with_hessian(objective, evaluation)
-        if objective.dense and closed_form:
-            equations = objective.hessian_at(evaluation)
+        if objective.dense and (closed_form or objective.spectral):
+            equations = (
+                objective.hessian_at(evaluation)
+                if closed_form
+                else DenseEquations(objective.probed(evaluation))
+            )
             solution = equations.solve(right, 0.0)
             return _indefinite(equations, right) if solution is None else solution
         return _iterate(objective, evaluation, right, closed_form)
@@ -105,7 +131,7 @@ class Implicit(Adjoint):
     def _with_hessian(self, objective: Objective, evaluation: Evaluation) -> Evaluation:
         """The evaluation with the second derivatives that this adjoint asks for."""
         if self.hessian == objective.hessian:
-            return evaluation
+            return objective.bent(evaluation)
         match = objective.term.compare(evaluation.warped, evaluation.threshold, self.hessian)
         bend = None
         if self.hessian == "exact":
@@ -129,6 +155,11 @@ class Truncated(Adjoint):
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1 (got {self.steps})")
 
+    @property
+    def last_steps(self) -> float:
+        """As many as were asked for."""
+        return self.steps
+
     def surrogate(
         self, problem: Problem, solution: Solution, images: Images, by_state: Tensor, by_warped: Tensor
     ) -> Tensor:
@@ -141,8 +172,14 @@ class Unroll(Adjoint):
     """Backpropagation through every accepted step of every level, in memory linear in their number.
 
     Which steps were accepted and the matrices of their normal equations are taken as constants; what that leaves out
-    vanishes as the steps do.
+    vanishes as the steps do. Increments of the diffeomorphic model are differentiated as they are, one after the other
+    computed again: what lies in memory of each is the displacement.
     """
+
+    @property
+    def last_steps(self) -> float:
+        """All."""
+        return math.inf
 
     def surrogate(
         self, problem: Problem, solution: Solution, images: Images, by_state: Tensor, by_warped: Tensor
@@ -150,12 +187,33 @@ class Unroll(Adjoint):
         return _unrolled(problem, solution, images, by_state, by_warped, first=0)
 
 
+def adjoint_for(adjoint: Adjoint | None, *, converges: bool, tracked: bool) -> Adjoint:
+    """The adjoint of a solve, checked; None: the one that fits.
+
+    Raises
+    ------
+    ValueError
+        For what is no adjoint, and where gradients are wanted at a solution that the solve does not approach.
+    """
+    if adjoint is None:
+        return Implicit() if converges else Unroll()
+    if not isinstance(adjoint, Adjoint):
+        raise ValueError(f"adjoint: expected Implicit(), Truncated(steps) or Unroll() (got {adjoint!r})")
+    if tracked and not converges and isinstance(adjoint, Implicit):
+        raise ValueError(
+            f"adjoint: {adjoint} needs a solve that converges, but diffeomorphic increments stop early: leave adjoint "
+            "out (Unroll()), take Truncated(steps), polish the solution, as in Diffeomorphic(polish=50), or detach "
+            "the images"
+        )
+    return adjoint
+
+
 def differentiable(
     problem: Problem, solution: Solution, images: Images, adjoint: Adjoint
 ) -> tuple[Tensor, Tensor]:
     """Final state and warped image of a solution, as part of the graph of the images it came from."""
     state, warped = _Attach.apply(  # type: ignore[no-untyped-call]
-        images.fixed, images.moving, images.bending, problem, solution, adjoint
+        images.fixed, images.moving, images.bending, images.start, problem, solution, adjoint
     )
     return state, warped
 
@@ -167,26 +225,27 @@ class _Attach(torch.autograd.Function):
         fixed: Tensor,
         moving: Tensor,
         bending: Tensor,
+        start: Tensor | None,
         problem: Problem,
         solution: Solution,
         adjoint: Adjoint,
     ) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(fixed, moving, bending)
+        ctx.save_for_backward(fixed, moving, bending, start)
         ctx.problem, ctx.solution, ctx.adjoint = problem, solution, adjoint
-        return solution.evaluation.state.clone(), solution.warped.clone()
+        return solution.state.clone(), solution.warped.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_state: Tensor, by_warped: Tensor) -> tuple[Tensor | None, ...]:
-        leaves = [
-            tensor.detach().requires_grad_(needed)
-            for tensor, needed in zip(ctx.saved_tensors, ctx.needs_input_grad[:3], strict=True)
+        leaves: list[Any] = [
+            None if tensor is None else tensor.detach().requires_grad_(needed)
+            for tensor, needed in zip(ctx.saved_tensors, ctx.needs_input_grad[:4], strict=True)
         ]
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        wanted = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
         with torch.enable_grad():
             total = ctx.adjoint.surrogate(ctx.problem, ctx.solution, Images(*leaves), by_state, by_warped)
         found = iter(torch.autograd.grad(total, wanted, allow_unused=True))
-        gradients = [next(found) if leaf.requires_grad else None for leaf in leaves]
+        gradients = [next(found) if leaf is not None and leaf.requires_grad else None for leaf in leaves]
         return (*gradients, None, None, None)
 
 
@@ -195,7 +254,9 @@ def _unrolled(
 ) -> Tensor:
     steps = solution.steps[first:]
     begin = steps[0][0] if steps else len(problem.stages) - 1
-    state = steps[0][1].state if steps else solution.evaluation.state
+    state = steps[0][1].state if steps else solution.state
+    if first == 0 and images.start is not None:
+        state = images.start
     for number, objective in enumerate(problem.objectives(images)):
         if number < begin:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from lmreg.levenberg_marquardt import Status
 from lmreg.nodes import NodeGrid
 from lmreg.sampling import Interpolant, sample
 from lmreg.separable import SeparableBasis, symmetric_pairs
-from lmreg.similarity import Term
+from lmreg.similarity import Match, Term
 
 LONGEST_INCREMENT = 0.4
 TIGHTEST_JACOBIAN = 0.1
@@ -38,6 +39,9 @@ class Schedule:
         Fluid regularisation: weight of the membrane energy of an increment.
     relaxation : float
         Factor on each increment. The lumped Hessian overestimates the true one, so more than 1 pays.
+    momentum : float
+        Share of an increment that is added to the next one while the cost falls (Polyak 1964). Makes up for the
+        lumped Hessian, which is slow along what is smooth.
     inner_iterations : int
         Conjugate gradient iterations per increment.
     """
@@ -46,7 +50,47 @@ class Schedule:
     tolerance: float
     damping: float
     relaxation: float
+    momentum: float
     inner_iterations: int
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What an increment is computed from.
+
+    Attributes
+    ----------
+    displacement : Tensor
+        At the nodes.
+    carried : Tensor or None
+        Coefficients of the increment before, a share of which is added; None for the first one of a level and after
+        one that raised the cost.
+    """
+
+    displacement: Tensor
+    carried: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The increments of one level.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        One for each increment, or none where they were not asked for.
+    displacement : Tensor
+        At the nodes, after the last increment.
+    costs : tuple of float
+        Before each increment, per voxel; at the end too where the level converged.
+    status : Status
+        How the level ended.
+    """
+
+    steps: tuple[Step, ...]
+    displacement: Tensor
+    costs: tuple[float, ...]
+    status: Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +131,26 @@ class CompositionLevel:
     jacobian: Tensor
     voxels: float
 
-    def descend(self, displacement: Tensor, schedule: Schedule) -> tuple[Tensor, tuple[float, ...], Status]:
-        """Compose increments; displacement at the nodes, cost before each increment (per voxel), and how it ended."""
+    def descend(self, displacement: Tensor, schedule: Schedule, *, keep_steps: bool) -> Path:
+        """Compose increments until the cost hardly falls any more."""
         costs: list[float] = []
+        steps: list[Step] = []
+        carried: Tensor | None = None
         for _ in range(schedule.iterations):
-            cost, equations = self._linearise(displacement, schedule.damping)
-            costs.append(cost)
-            if len(costs) > 1 and abs(costs[-2] - cost) <= schedule.tolerance * cost:
-                return displacement, tuple(costs), Status.CONVERGED
-            increment = schedule.relaxation * equations.solve(schedule.inner_iterations)
-            displacement = self.compose(displacement, increment)
-        return displacement, tuple(costs), Status.MAX_ITERATIONS
+            match, slope = self._compare(displacement)
+            costs.append(self._cost(match, displacement))
+            if len(costs) > 1 and abs(costs[-2] - costs[-1]) <= schedule.tolerance * costs[-1]:
+                return Path(tuple(steps), displacement, tuple(costs), Status.CONVERGED)
+            rises = len(costs) > 1 and costs[-1] >= costs[-2]
+            step = Step(displacement, None if rises else carried)
+            if keep_steps:
+                steps.append(step)
+            displacement, carried = self._advance(step, match, slope, schedule)
+        return Path(tuple(steps), displacement, tuple(costs), Status.MAX_ITERATIONS)
+
+    def advance(self, step: Step, schedule: Schedule) -> tuple[Tensor, Tensor]:
+        """Displacement after an increment and that increment; differentiable in the step and in both images."""
+        return self._advance(step, *self._compare(step.displacement), schedule)
 
     def compose(self, displacement: Tensor, coefficients: Tensor) -> Tensor:
         """Displacement of ``(id + u)∘(id + δ)`` at the nodes, with coefficients of δ bounded in length."""
@@ -112,14 +165,15 @@ class CompositionLevel:
     def repaired(self, displacement: Tensor) -> Tensor:
         """Smooth the displacement where it nearly folds; interpolation of a composition can bring that about."""
         for _ in range(REPAIRS):
-            forward, backward = self.elasticity.jacobians(displacement)
+            forward, backward = self.elasticity.jacobians(displacement.detach())
             tight = torch.minimum(forward, backward) < TIGHTEST_JACOBIAN
             if not bool(tight.any()):
                 break
             displacement = relaxed(self.nodes, displacement, tight.to(displacement.dtype))
         return displacement
 
-    def _linearise(self, displacement: Tensor, damping: float) -> tuple[float, LumpedEquations]:
+    def _compare(self, displacement: Tensor) -> tuple[Match, Tensor]:
+        """Comparison at a displacement, and the slope of the warped features."""
         moved = (self.jacobian @ displacement.reshape(len(displacement), -1)).reshape(displacement.shape)
         positions = torch.stack(
             [
@@ -128,8 +182,22 @@ class CompositionLevel:
             ]
         )
         warped = sample(self.moving, positions)
-        match = self.term.compare(warped, None, "gauss_newton")
-        slope = central_gradient(warped)
+        match = self.term.compare(warped, self.term.scale(warped), "gauss_newton")
+        return match, central_gradient(warped)
+
+    def _cost(self, match: Match, displacement: Tensor) -> float:
+        return float(match.cost) + float(self.elasticity.energy(displacement)) / self.voxels
+
+    def _advance(self, step: Step, match: Match, slope: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
+        equations = self._equations(step.displacement, match, slope, schedule.damping)
+        increment = schedule.relaxation * equations.solve(schedule.inner_iterations)
+        if step.carried is not None:
+            increment = increment + schedule.momentum * step.carried
+        return self.compose(step.displacement, increment), increment
+
+    def _equations(
+        self, displacement: Tensor, match: Match, slope: Tensor, damping: float
+    ) -> LumpedEquations:
         force = self._moments(lambda axis: match.force * slope[:, axis], len(displacement))
         pairs = symmetric_pairs(len(displacement))
         blocks = self._moments(
@@ -139,9 +207,7 @@ class CompositionLevel:
             part.clamp_min(SMALLEST_JACOBIAN) for part in self.elasticity.jacobians(displacement)
         )
         elastic = self.elasticity.composed_force(displacement, forward, backward)
-        energy = float(self.elasticity.energy(displacement))
-        cost = float(match.cost) + energy / self.voxels
-        return cost, LumpedEquations(-(force + elastic), blocks, self.elasticity, forward, backward, damping)
+        return LumpedEquations(-(force + elastic), blocks, self.elasticity, forward, backward, damping)
 
     def _moments(self, density: Callable[[int], Tensor], count: int) -> Tensor:
         """Sums of the B-splines times fields, field by field: blocks of memory stay small enough to be reused."""
@@ -219,7 +285,20 @@ def relaxed(nodes: NodeGrid, displacement: Tensor, where: Tensor) -> Tensor:
 
 def _without_traces(field: Tensor) -> Tensor:
     """Exact zeros far from where anything happens: denormal numbers are a hundred times as slow."""
-    return torch.nn.functional.hardshrink(field, NEGLIGIBLE)
+    kept: Tensor = _WithoutTraces.apply(field)  # type: ignore[no-untyped-call]
+    return kept
+
+
+class _WithoutTraces(torch.autograd.Function):
+    """As a rounding, this has the derivative of what it rounds: forces that are zero still have derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, field: Tensor) -> Tensor:  # noqa: ARG004
+        return torch.nn.functional.hardshrink(field, NEGLIGIBLE)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        return gradient
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:

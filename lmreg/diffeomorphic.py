@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lmreg.bspline import BSplineLevel
-from lmreg.composition import CompositionLevel, Schedule, relaxed
+from lmreg.composition import Schedule, relaxed
 from lmreg.differences import central_gradient
 from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, determinant
 from lmreg.fields import affine_positions
 from lmreg.grid import Grid
-from lmreg.levenberg_marquardt import Status
 from lmreg.model import Level, Model, followed_by_linear
 from lmreg.nodes import NodeGrid
-from lmreg.pyramid import downsample
-from lmreg.robust import Huber
-from lmreg.sampling import Interpolant
-from lmreg.similarity import Similarity
 
 UNFOLDINGS = 20
-BACKGROUND_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,8 @@ class Diffeomorphic:
         the goal.
     relaxation : float
         Factor on each increment, between 0 and 2.
+    momentum : float
+        Share of an increment that is added to the next one while the cost falls, at least 0 and below 1.
     inner_iterations : int
         Conjugate gradient iterations per increment.
     iterations : tuple of int
@@ -49,8 +44,10 @@ class Diffeomorphic:
     tolerance : float
         A level ends when an increment brings the cost down by less than this share.
     polish : int
-        Most Levenberg-Marquardt steps at the end, on the objective itself with its exact gradient and Hessian.
-        Gradients through the solve are right where it has converged, which takes some tens of steps.
+        Most Levenberg-Marquardt steps at the end, on the objective itself with its exact gradient and Hessian, which
+        ``Implicit`` needs: some tens of steps until they converge. Without them gradients pass through the
+        increments (``Unroll``, ``Truncated``): the derivative of what was computed, which itself jumps where the
+        displacement comes close to folding and is smoothed.
     """
 
     node_spacing: float = 2.0
@@ -58,8 +55,9 @@ class Diffeomorphic:
     volume: float = 0.12
     damping: float = 0.05
     relaxation: float = 1.5
+    momentum: float = 0.5
     inner_iterations: int = 3
-    iterations: tuple[int, ...] = (6, 10, 12, 15)
+    iterations: tuple[int, ...] = (8, 10, 12, 15)
     tolerance: float = 5e-3
     polish: int = 0
 
@@ -71,32 +69,17 @@ class Diffeomorphic:
                 raise ValueError(f"Diffeomorphic {name} must be > 0 (got {getattr(self, name)})")
         if not 0 < self.relaxation < 2:
             raise ValueError(f"Diffeomorphic relaxation must be between 0 and 2 (got {self.relaxation})")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"Diffeomorphic momentum must be at least 0 and below 1 (got {self.momentum})")
         if self.inner_iterations < 1 or not self.iterations or min(self.iterations) < 1 or self.polish < 0:
             raise ValueError(f"Diffeomorphic iterations must be at least 1, polish at least 0 (got {self})")
 
     def schedule(self, level: int) -> Schedule:
         """Schedule of a pyramid level, 0 being full resolution."""
         iterations = self.iterations[min(level, len(self.iterations) - 1)]
-        return Schedule(iterations, self.tolerance, self.damping, self.relaxation, self.inner_iterations)
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """Result of the composed increments.
-
-    Attributes
-    ----------
-    displacement : Tensor
-        At the nodes of full resolution, shape (dim, *nodes), in voxels.
-    trace : tuple of tuple of float
-        Cost before each increment, per level.
-    status : Status
-        How the last level ended.
-    """
-
-    displacement: Tensor
-    trace: tuple[tuple[float, ...], ...]
-    status: Status
+        return Schedule(
+            iterations, self.tolerance, self.damping, self.relaxation, self.momentum, self.inner_iterations
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,40 +133,13 @@ class NodalDisplacement(Model):
         return self.initial_mm
 
 
-@torch.no_grad()
-def fit(
-    fixed: Tensor,
-    moving: Tensor,
-    weights: Tensor | None,
-    levels: tuple[Level, ...],
-    initial_mm: Tensor,
-    similarity: Similarity,
-    huber: Huber | None,
-    options: Diffeomorphic,
-) -> Fit:
-    """Register one pair of images, shape (1, *spatial) each, level by level from coarse to fine."""
-    trace: list[tuple[float, ...]] = []
-    displacement: Tensor | None = None
-    previous: NodeGrid | None = None
-    for level in levels:
-        stage = _level(fixed, moving, weights, level, initial_mm, similarity, huber, options)
-        if displacement is None or previous is None:
-            displacement = fixed.new_zeros(fixed.ndim - 1, *stage.nodes.shape)
-        else:
-            displacement = stage.repaired(stage.nodes.carried_from(previous, displacement))
-        displacement, costs, status = stage.descend(displacement, options.schedule(level.number))
-        previous = stage.nodes
-        trace.append(costs)
-    assert displacement is not None
-    return Fit(unfolded(stage.nodes, displacement), tuple(trace), status)
-
-
 def unfolded(nodes: NodeGrid, displacement: Tensor) -> Tensor:
     """Smooth the displacement at nodes until the interpolated field is far from folding in every voxel."""
     for _ in range(UNFOLDINGS):
         dim = len(displacement)
         rows = [
-            central_gradient(nodes.interpolating.evaluate(component)[None])[0] for component in displacement
+            central_gradient(nodes.interpolating.evaluate(component)[None])[0]
+            for component in displacement.detach()
         ]
         jacobian = determinant([[rows[a][b].add_(float(a == b)) for b in range(dim)] for a in range(dim)])
         folded = jacobian < SMALLEST_JACOBIAN
@@ -205,53 +161,3 @@ def nodes_of(options: Diffeomorphic, grid: Grid, like: Tensor) -> NodeGrid:
 def elasticity_of(options: Diffeomorphic, grid: Grid, nodes: NodeGrid, share: float) -> Elasticity:
     """Regularisation of the displacement at the nodes of a level."""
     return Elasticity(options.membrane, options.volume, share, nodes.spacing, grid.spacing_mm)
-
-
-def _level(
-    fixed: Tensor,
-    moving: Tensor,
-    weights: Tensor | None,
-    level: Level,
-    initial_mm: Tensor,
-    similarity: Similarity,
-    huber: Huber | None,
-    options: Diffeomorphic,
-) -> CompositionLevel:
-    fixed, moving = (
-        similarity.features(downsample(image, grid.shape), grid.spacing_mm)
-        for image, grid in ((fixed, level.fixed), (moving, level.moving))
-    )
-    weights = None if weights is None else downsample(weights, level.fixed.shape)
-    box = _content_box(fixed, similarity.reach)
-    nodes = nodes_of(options, level.fixed, fixed)
-    index_map = level.fixed.index_map(level.moving, initial_mm)
-    everything = (slice(None), *box)
-    weights = None if weights is None else weights[everything]
-    part = fixed[everything].contiguous()
-    return CompositionLevel(
-        nodes,
-        nodes.interpolating.restricted(box),
-        nodes.smooth.restricted(box),
-        elasticity_of(options, level.fixed, nodes, 1.0),
-        similarity.bind(part, weights, huber),
-        Interpolant.from_image(moving, "linear"),
-        affine_positions(level.fixed.shape, index_map, fixed)[everything],
-        index_map[: level.fixed.dim, : level.fixed.dim].to(fixed),
-        float(part[0].numel() if weights is None else weights.sum()),
-    )
-
-
-def _content_box(fixed: Tensor, reach: int | None) -> tuple[slice, ...]:
-    """Smallest box of voxels that tell anything: all of them, or those around what differs from the corner."""
-    spatial = fixed.shape[1:]
-    if reach is None:
-        return tuple(slice(0, samples) for samples in spatial)
-    corner = fixed[(slice(None), *(slice(0, 1),) * len(spatial))]
-    content = ((fixed - corner).abs() > BACKGROUND_SHARE * fixed.std()).any(0)
-    box = []
-    for axis, samples in enumerate(spatial):
-        others = [other for other in range(len(spatial)) if other != axis]
-        inside = content.amax(others).nonzero()
-        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, samples - 1)
-        box.append(slice(max(first - reach, 0), min(last + reach + 1, samples)))
-    return tuple(box)

@@ -20,6 +20,10 @@ class NCC(Similarity):
     results, which is one minus their correlation.
     """
 
+    @property
+    def pointwise(self) -> bool:
+        return True
+
     def bind(self, fixed: Tensor, weights: Tensor | None, huber: Huber | None) -> Term:
         """Attach the fixed image."""
         share = normalised_weights(fixed, weights)

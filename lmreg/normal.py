@@ -14,6 +14,7 @@ DIAGONAL_FLOOR = 1e-4
 METRIC_RIDGE = 1e-6
 SINGULAR_PIVOT = 1e-14
 SMALLEST_RATIO = 0.03
+TRUST_PER_DAMPING = 30.0
 
 
 class NormalEquations(ABC):
@@ -63,7 +64,8 @@ class SpectralEquations(NormalEquations):
     With ``exact v = λ gauss_newton v``, a direction that curves upwards keeps its curvature; one that curves
     downwards gets
     its magnitude (Dauphin et al. 2014), and none gets less than a small share of its Gauss-Newton curvature, so that a
-    step is never many times that of Gauss-Newton.
+    step is at first never many times that of Gauss-Newton. The share falls with the damping: weak directions, too,
+    converge as fast as Newton's method does.
 
     Attributes
     ----------
@@ -84,7 +86,8 @@ class SpectralEquations(NormalEquations):
         if self._spectrum is None:
             return None
         values, vectors = self._spectrum
-        return vectors @ ((vectors.mT @ right) / (values.abs().clamp_min(SMALLEST_RATIO) + damping))
+        trusted = min(SMALLEST_RATIO, TRUST_PER_DAMPING * damping)
+        return vectors @ ((vectors.mT @ right) / (values.abs().clamp_min(trusted) + damping))
 
     @cached_property
     def _spectrum(self) -> tuple[Tensor, Tensor] | None:
@@ -131,15 +134,15 @@ class MatrixFreeEquations(NormalEquations):
         preconditioner = 1 / (self.damping() + damped)
         solution = torch.zeros_like(right)
         residual = right
-        target = self.tolerance * float(torch.linalg.vector_norm(right))
+        target = self.tolerance * float(torch.linalg.vector_norm(right.detach()))
         direction = preconditioned = preconditioner * residual
         product = torch.dot(residual, preconditioned)
         for _ in range(self.iterations):
-            if float(torch.linalg.vector_norm(residual)) <= target:
+            if float(torch.linalg.vector_norm(residual.detach())) <= target:
                 break
             image = self.operator(direction) + damped * direction
             curvature = torch.dot(direction, image)
-            if not float(curvature) > 0:
+            if not float(curvature.detach()) > 0:
                 return None
             length = product / curvature
             solution = solution + length * direction

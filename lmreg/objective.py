@@ -22,7 +22,8 @@ from lmreg.separable import symmetric_pairs
 from lmreg.similarity import Hessian, Match, Term
 from lmreg.transform import LevelTransform
 
-SPECTRAL_UNKNOWNS = 300
+SPECTRAL_UNKNOWNS = 600
+PROBED_UNKNOWNS = 100
 DENSE_UNKNOWNS = 2000
 
 
@@ -124,19 +125,41 @@ class Objective:
         assembled = self.regularisation is None or self.regularisation.assembled
         return assembled and self.transform.unknowns <= DENSE_UNKNOWNS
 
-    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
-        """Objective and gradient at a state."""
+    @property
+    def spectral(self) -> bool:
+        """Whether the exact Hessian is formed for each step, and its eigenvalues looked at."""
+        limit = SPECTRAL_UNKNOWNS if self.term.exact else PROBED_UNKNOWNS
+        return self.hessian == "exact" and self.dense and self.transform.unknowns <= limit
+
+    def length(self, step: Tensor) -> float:
+        """How far a step moves control points, in voxels of full resolution.
+
+        Zero where that tells nothing of convergence: where no direction is weak, or where steps of Gauss-Newton would
+        follow it forever.
+        """
+        return float(step.abs().max()) if self.spectral and self.regularisation is not None else 0.0
+
+    def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+        """Objective and gradient at a state; with ``bent`` the image's second derivatives, where steps use them."""
         positions = self.transform.positions(state)
+        bent = bent and self.hessian == "exact"
         if torch.is_grad_enabled():
             warped, slope = sample_with_gradient(self.moving, positions)
-            bend = sample_jet(self.moving, positions, 2)[2] if self.hessian == "exact" else None
+            bend = sample_jet(self.moving, positions, 2)[2] if bent else None
         else:
-            jet = sample_jet(self.moving, positions, 2 if self.hessian == "exact" else 1)
+            jet = sample_jet(self.moving, positions, 2 if bent else 1)
             warped, slope = jet[:2]
-            bend = jet[2] if self.hessian == "exact" else None
+            bend = jet[2] if bent else None
         if threshold is None:
             threshold = self.term.scale(warped)
         return self._compare(state, warped, slope, bend, threshold)
+
+    def bent(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation with the image's second derivatives, where it came without."""
+        if self.hessian != "exact" or evaluation.bend is not None:
+            return evaluation
+        positions = self.transform.positions(evaluation.state)
+        return replace(evaluation, bend=sample_jet(self.moving, positions, 2)[2])
 
     def rescaled(self, evaluation: Evaluation) -> Evaluation:
         """The same state with the threshold of the robust loss brought up to date."""
@@ -162,9 +185,11 @@ class Objective:
 
     def equations(self, evaluation: Evaluation) -> NormalEquations:
         """Normal equations of a step."""
-        if self.hessian == "exact" and self.dense and self.transform.unknowns <= SPECTRAL_UNKNOWNS:
+        evaluation = self.bent(evaluation)
+        if self.spectral:
             guide = self._matrix(self.gauss_newton(evaluation))
-            return SpectralEquations(self._matrix(evaluation), guide)
+            matrix = self._matrix(evaluation) if self.term.exact else self.probed(evaluation)
+            return SpectralEquations(matrix, guide)
         fallback = self.hessian_at(self.gauss_newton(evaluation))
         if self.dense or "gauss_newton" in (self.hessian, self.inner.hessian):
             return fallback
@@ -262,6 +287,14 @@ class Objective:
         if self.regularisation is not None:
             matrix = matrix + self.regularisation.matrix()
         return matrix
+
+    def probed(self, evaluation: Evaluation) -> Tensor:
+        """Exact Hessian, column by column: where a similarity has none in closed form."""
+        product = self.automatic_product(evaluation)
+        matrix = torch.stack(
+            [product(unit) for unit in torch.eye(self.transform.unknowns).to(evaluation.gradient)]
+        )
+        return 0.5 * (matrix + matrix.mT)
 
     def _diagonal(self, evaluation: Evaluation) -> Tensor:
         transform = self.transform

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
-from lmreg.grid import Grid
 from lmreg.levenberg_marquardt import Descent, Status, Step, minimise
-from lmreg.model import Level, Model
+from lmreg.model import Level, Linear, Model
 from lmreg.objective import SPECTRAL_UNKNOWNS, Evaluation, InnerSolver, Objective
-from lmreg.pyramid import downsample, level_grid, level_spacing_mm
+from lmreg.pyramid import downsample
+from lmreg.region import MOTION_VOXELS, Region, cropped, foreground, reached, support, whole
 from lmreg.robust import Huber
-from lmreg.sampling import Interpolant, Interpolation, sample
-from lmreg.similarity import Hessian, Similarity
-
-COARSE_TOLERANCE = 1e-3
+from lmreg.sampling import Interpolant, sample
+from lmreg.similarity import Similarity
+from lmreg.stages import Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,39 +30,18 @@ class Images:
         Shape (1, *spatial) each.
     bending : Tensor
         Weight of the bending energy: a scalar, float64.
+    start : Tensor or None
+        Where the first stage begins, where that depends on the images itself.
     """
 
     fixed: Tensor
     moving: Tensor
     bending: Tensor
+    start: Tensor | None = None
 
-    @property
-    def tracked(self) -> bool:
-        """Whether a graph is to be built."""
-        tensors = (self.fixed, self.moving, self.bending)
-        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Iterations on one objective.
-
-    Attributes
-    ----------
-    level : Level
-        Resolution.
-    interpolation : "linear" or "cubic"
-        Of the moving image.
-    hessian : "gauss_newton" or "exact"
-        Of the steps.
-    tolerance : float
-        See :func:`lmreg.levenberg_marquardt.minimise`.
-    """
-
-    level: Level
-    interpolation: Interpolation
-    hessian: Hessian
-    tolerance: float
+    def detached(self) -> Images:
+        """The same numbers, outside any graph."""
+        return Images(self.fixed.detach(), self.moving.detach(), self.bending.detach())
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +50,8 @@ class Solution:
 
     Attributes
     ----------
-    evaluation : Evaluation
-        Of the last objective, at the solution.
+    state : Tensor
+        The solution.
     warped : Tensor
         Moving image on the fixed grid, shape (1, *spatial).
     steps : tuple of (int, Step)
@@ -81,13 +60,43 @@ class Solution:
         Cost per stage.
     status : Status
         Of the last stage.
+    evaluate : callable
+        Makes the evaluation.
     """
 
-    evaluation: Evaluation
+    state: Tensor
     warped: Tensor
     steps: tuple[tuple[int, Step], ...]
     trace: tuple[tuple[float, ...], ...]
     status: Status
+    evaluate: Callable[[], Evaluation]
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Of the last objective on all voxels, at the solution."""
+        return self.evaluate()
+
+
+@dataclass(frozen=True, eq=False)
+class _LevelData:
+    """What the stages of one level share.
+
+    Attributes
+    ----------
+    level : Level
+        Which level.
+    moving : Interpolant
+        Features of the moving image.
+    fixed : Tensor
+        Features of the fixed image, shape (channels, *spatial).
+    weights : Tensor or None
+        Of the voxels, shape (1, *spatial).
+    """
+
+    level: Level
+    moving: Interpolant
+    fixed: Tensor
+    weights: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,17 +131,13 @@ class Problem:
 
     def objectives(self, images: Images) -> Iterator[Objective]:
         """Objective of each stage in turn; what stages of one level share is computed once."""
-        level: Level | None = None
-        for stage in self.stages:
-            if stage.level is not level:
-                level = stage.level
-                moving, fixed, weights = self._at_level(level, images)
-            yield self._assemble(stage, moving, fixed, weights, images)
+        for stage, data in self._prepared(images):
+            yield self._assemble(stage, data, images, None)
 
     def final_objective(self, images: Images) -> Objective:
         """Objective of the last stage."""
         stage = self.stages[-1]
-        return self._assemble(stage, *self._at_level(stage.level, images), images)
+        return self._assemble(stage, self._at_level(stage, images), images, None)
 
     def warp(self, objective: Objective, images: Images, evaluation_warped: Tensor, state: Tensor) -> Tensor:
         """Moving image at a state of the last objective, given its warped features."""
@@ -155,72 +160,105 @@ class Problem:
     def solve(self, images: Images) -> Solution:
         """Run all stages, without a graph."""
         with torch.no_grad():
-            descent: Descent | None = None
             state = self.model.start(self.stages[0].level)
             steps: list[tuple[int, Step]] = []
             trace = []
-            for number, (stage, objective) in enumerate(
-                zip(self.stages, self.objectives(images), strict=True)
-            ):
+            for number, (stage, data) in enumerate(self._prepared(images)):
                 if number:
                     state = self.model.carry(state, self.stages[number - 1].level, stage.level)
-                descent = minimise(objective, state, iterations=self.iterations, tolerance=stage.tolerance)
+                descent, objective, region = self._descend(stage, data, images, state)
                 state = descent.evaluation.state
                 steps.extend((number, step) for step in descent.steps)
                 trace.append(descent.trace)
-            assert descent is not None
-            warped = self.warp(objective, images, descent.evaluation.warped, state)
-            return Solution(descent.evaluation, warped, tuple(steps), tuple(trace), descent.status)
+            if region is None:
+                warped = self.warp(objective, images, descent.evaluation.warped, state)
+            else:
+                warped = self._completed(region, descent.evaluation, images)
+        last = descent.evaluation
+        evaluate = partial(self._evaluate, images.detached(), last.state, last.threshold)
+        return Solution(
+            state,
+            warped,
+            tuple(steps),
+            tuple(trace),
+            descent.status,
+            evaluate if region is not None else lambda: last,
+        )
 
-    def _at_level(self, level: Level, images: Images) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Features of both images and weights of the voxels."""
+    def _descend(
+        self, stage: Stage, data: _LevelData, images: Images, state: Tensor
+    ) -> tuple[Descent, Objective, Region | None]:
+        """Iterations of one stage; on the voxels that decide, where it is known that they do."""
+        region = self._region(stage, data, images, state, MOTION_VOXELS)
+        while True:
+            objective = self._assemble(stage, data, images, region)
+            descent = minimise(objective, state, iterations=self.iterations, tolerance=stage.tolerance)
+            if region is None or not region.background:
+                return descent, objective, region
+            after = self._region(stage, data, images, descent.evaluation.state, 0)
+            if after is not None and region.covers(after.box):
+                return descent, objective, region
+            region = None
+
+    def _region(
+        self, stage: Stage, data: _LevelData, images: Images, state: Tensor, motion_voxels: int
+    ) -> Region | None:
+        """Voxels that decide a stage. The threshold of a robust loss follows all of them."""
+        if not isinstance(self.model, Linear) or not self.similarity.pointwise or self.huber is not None:
+            return None
+        if data.weights is not None:
+            return support(data.weights)
+        if stage.level.number:
+            return None
+        index_map = stage.level.fixed.index_map(stage.level.moving, state)
+        return foreground(data.fixed, images.moving, index_map, motion_voxels=motion_voxels)
+
+    def _completed(self, region: Region, evaluation: Evaluation, images: Images) -> Tensor:
+        """Warped image on the whole fixed grid from that on a part of it."""
+        level, state = self.stages[-1].level, evaluation.state
+        shape = level.fixed.shape
+        box = reached(shape, images.moving, level.fixed.index_map(level.moving, state)) or whole(shape)
+        warped = images.moving.reshape(-1)[0].expand(1, *shape).contiguous()
+        if not region.covers(box):
+            transform = self.model.at(replace(level, fixed=cropped(level.fixed, box)), images.fixed)
+            interpolant = Interpolant.from_image(images.moving, self.stages[-1].interpolation)
+            warped[(slice(None), *box)] = sample(interpolant, transform.positions(state))
+        warped[(slice(None), *region.box)] = evaluation.warped
+        return warped
+
+    def _evaluate(self, images: Images, state: Tensor, threshold: Tensor | None) -> Evaluation:
+        with torch.no_grad():
+            return self.final_objective(images).evaluate(state, threshold, bent=True)
+
+    def _prepared(self, images: Images) -> Iterator[tuple[Stage, _LevelData]]:
+        data: _LevelData | None = None
+        for stage in self.stages:
+            if data is None or stage.level is not data.level:
+                data = self._at_level(stage, images)
+            yield stage, data
+
+    def _at_level(self, stage: Stage, images: Images) -> _LevelData:
+        level = stage.level
         fixed, moving = (
             self.similarity.features(downsample(image, grid.shape), grid.spacing_mm)
             for image, grid in ((images.fixed, level.fixed), (images.moving, level.moving))
         )
         weights = None if self.weights is None else downsample(self.weights, level.fixed.shape)
-        return moving, fixed, weights
+        return _LevelData(level, Interpolant.from_image(moving, stage.interpolation), fixed, weights)
 
-    def _assemble(
-        self, stage: Stage, moving: Tensor, fixed: Tensor, weights: Tensor | None, images: Images
-    ) -> Objective:
-        transform = self.model.at(stage.level, images.fixed)
+    def _assemble(self, stage: Stage, data: _LevelData, images: Images, region: Region | None) -> Objective:
+        level, fixed, weights = data.level, data.fixed, data.weights
+        if region is not None:
+            fixed = region.crop(fixed).contiguous()
+            weights = region.weights(fixed) if weights is None else region.crop(weights)
+            level = replace(level, fixed=cropped(level.fixed, region.box))
+        transform = self.model.at(level, images.fixed)
         usable = transform.unknowns <= SPECTRAL_UNKNOWNS or self.inner.hessian == "exact"
         return Objective(
-            Interpolant.from_image(moving, stage.interpolation),
+            data.moving,
             self.similarity.bind(fixed, weights, self.huber),
             transform,
             self.model.regularisation(stage.level, images.bending),
             stage.hessian if usable else "gauss_newton",
             self.inner,
         )
-
-
-def pyramid_stages(
-    fixed: Grid,
-    moving: Grid,
-    *,
-    levels: int,
-    interpolation: Interpolation,
-    hessian: Hessian,
-    tolerance: float,
-) -> tuple[Stage, ...]:
-    """Stages from coarse to fine, one per level.
-
-    Coarse levels always run on the cubic interpolant: there the linear one blurs the moving image, which biases the
-    solution.
-    """
-    stages = []
-    for number in reversed(range(levels)):
-        spacing = level_spacing_mm(fixed, moving, number)
-        level = Level(number, level_grid(fixed, spacing, number), level_grid(moving, spacing, number))
-        finest = number == 0
-        stages.append(
-            Stage(
-                level,
-                interpolation if finest else "cubic",
-                hessian if finest else "exact",
-                tolerance if finest else max(tolerance, COARSE_TOLERANCE),
-            )
-        )
-    return tuple(stages)

@@ -3,57 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from lmreg.adjoint import Adjoint, Implicit, differentiable
+from lmreg.adjoint import Adjoint, adjoint_for, differentiable
 from lmreg.allocator import keep_freed_memory
-from lmreg.bspline import elements_from_spacing
-from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement, fit
-from lmreg.grid import Grid
+from lmreg.diffeomorphic import Diffeomorphic, NodalDisplacement
+from lmreg.increments import Increments, attach
 from lmreg.levenberg_marquardt import Status
 from lmreg.linear import LinearModel
-from lmreg.lncc import LNCC
-from lmreg.mind import MIND
 from lmreg.model import BSpline, Linear, Model
-from lmreg.ncc import NCC
 from lmreg.objective import InnerSolver
-from lmreg.problem import Images, Problem, Stage, pyramid_stages
+from lmreg.options import (
+    ITERATIONS,
+    ModelChoice,
+    Options,
+    ResolvedModel,
+    SimilarityName,
+    at_least_one,
+    bending_of,
+    check_used,
+    deformable,
+    elements_of,
+    initial_of,
+    models_of,
+    one_of,
+    similarity_of,
+    tolerance_of,
+)
+from lmreg.problem import Images, Problem
 from lmreg.result import Result
 from lmreg.robust import Huber
 from lmreg.sampling import Interpolation
-from lmreg.similarity import SSD, Hessian, Similarity
+from lmreg.similarity import Hessian, Similarity
+from lmreg.stages import APPROACH_TOLERANCE, COARSE_TOLERANCE, Stage, pyramid_stages
 from lmreg.start import start_matrix
-from lmreg.validation import check_images, check_mask, check_overlap, grid_of, per_axis
+from lmreg.validation import check_images, check_mask, check_overlap, grid_of
 
-ModelName = Literal["translation", "rigid", "similarity", "affine", "bspline", "diffeomorphic"]
-ModelChoice = ModelName | Diffeomorphic
-SimilarityName = Literal["ssd", "ncc", "lncc", "mind"]
-
-SIMILARITIES: dict[str, Similarity] = {"ssd": SSD(), "ncc": NCC(), "lncc": LNCC(), "mind": MIND()}
-CONTROL_INTERVALS = 12
-DEFORMABLE = ("bspline", "diffeomorphic")
 POLISH_STEP = InnerSolver(iterations=60, hessian="exact")
-
-T = TypeVar("T", bound=str)
-
-
-@dataclass(frozen=True, eq=False)
-class _Options:
-    """Checked options that every pair and every model share."""
-
-    fixed: Grid
-    moving: Grid
-    elements: tuple[int, ...]
-    similarity: Similarity
-    huber: Huber | None
-    interpolation: Interpolation
-    levels: int
-    iterations: int
-    tolerance: float
 
 
 def register(
@@ -68,14 +58,14 @@ def register(
     levels: int = 4,
     control_spacing: float | Sequence[float] | None = None,
     control_points: int | Sequence[int] | None = None,
-    bending: float | Tensor = 1e-3,
+    bending: float | Tensor | None = None,
     fixed_mask: Tensor | None = None,
     initial: Tensor | None = None,
     interpolation: Interpolation = "cubic",
     robust: Huber | None = None,
     adjoint: Adjoint | None = None,
-    iterations: int = 50,
-    tolerance: float = 1e-6,
+    iterations: int | None = None,
+    tolerance: float | None = None,
 ) -> Result:
     """Register pairs of images.
 
@@ -87,8 +77,8 @@ def register(
     model : str or Diffeomorphic, or a sequence of them
         ``translation``, ``rigid``, ``similarity``, ``affine``, ``bspline`` or ``diffeomorphic``, or several, run in
         turn: each starts where the one before it ended. The last two can only come last. ``Diffeomorphic(...)`` is the
-        diffeomorphic model with options of its own; ``control_spacing``, ``control_points``, ``bending``,
-        ``iterations`` and ``tolerance`` are not for it (but ``tolerance`` ends its polish).
+        diffeomorphic model with options of its own, instead of ``control_spacing``, ``control_points``, ``bending``,
+        ``iterations`` and ``tolerance`` (but ``tolerance`` ends its polish). An option that no model uses is an error.
     similarity : str or Similarity
         ``ssd``, ``ncc``, ``lncc`` or ``mind``, or an object such as ``MIND(dilation=1)``.
     spacing : float or sequence of float, optional
@@ -98,14 +88,14 @@ def register(
     levels : int
         Resolutions of the pyramid, each half as fine as the next.
     control_spacing : float or sequence of float, optional
-        Distance of control points at full resolution, in millimetres; rounded so that they divide the image evenly.
-        Twice as much per coarser level. Default: a twelfth of the longest side.
+        ``bspline``: distance of control points at full resolution, in millimetres; rounded so that they divide the
+        image evenly. Twice as much per coarser level. Default: a twelfth of the longest side.
     control_points : int or sequence of int, optional
-        Number of control points along each axis at full resolution, at least 4, instead of ``control_spacing``. Four is
-        a single cubic polynomial over the image.
-    bending : float or Tensor
-        Weight of the bending energy, dimensionless: the data term is a share of the fixed image's variance, lengths
-        are in control point spacings. A scalar tensor can be differentiated by.
+        ``bspline``: number of control points along each axis at full resolution, at least 4, instead of
+        ``control_spacing``. Four is a single cubic polynomial over the image.
+    bending : float or Tensor, optional
+        ``bspline``: weight of the bending energy, dimensionless: the data term is a share of the fixed image's
+        variance, lengths are in control point spacings. A scalar tensor can be differentiated by. Default 1e-3.
     fixed_mask : Tensor, optional
         Weights of the voxels, shape of ``fixed``, not negative.
     initial : Tensor, optional
@@ -117,14 +107,15 @@ def register(
     robust : Huber, optional
         Robust loss on the residuals.
     adjoint : Adjoint, optional
-        How gradients pass through the solve: ``Implicit()`` (default), ``Truncated(steps)`` or ``Unroll()``. With
-        several models, that of the last one, the result of those before it held fixed; with ``diffeomorphic``, that of
-        its polish at full resolution, what came before held fixed.
-    iterations : int
-        Most trial steps per level.
-    tolerance : float
+        How gradients pass through the solve: ``Implicit()``, ``Truncated(steps)`` or ``Unroll()``. With several
+        models, that of the last one, the result of those before it held fixed. Default: ``Implicit()``, but
+        ``Unroll()`` for ``diffeomorphic``, whose increments stop before they converge: ``Implicit`` needs its
+        ``polish``, and takes the solution at full resolution, what came before held fixed.
+    iterations : int, optional
+        Most trial steps per level. Default 50.
+    tolerance : float, optional
         A level has converged when the next step promises to bring the cost down by at most this share of it; coarse
-        levels stop at 1e-3 already.
+        levels stop at 1e-3 already. Default 1e-6.
 
     Returns
     -------
@@ -138,29 +129,34 @@ def register(
     """
     keep_freed_memory()
     check_images(fixed, moving)
-    models = _models(model)
-    dim = fixed.ndim - 2
+    models = models_of(model)
+    given = {
+        "control_spacing": control_spacing,
+        "control_points": control_points,
+        "bending": bending,
+        "iterations": iterations,
+        "tolerance": tolerance,
+    }
+    check_used(models, given)
     fixed_grid = grid_of("fixed", fixed, fixed_affine, spacing)
     moving_grid = grid_of("moving", moving, moving_affine, spacing)
-    options = _Options(
+    options = Options(
         fixed_grid,
         moving_grid,
-        _elements(fixed_grid, control_spacing, control_points),
-        _similarity(similarity),
+        elements_of(fixed_grid, control_spacing, control_points),
+        similarity_of(similarity),
         robust,
-        _one_of("interpolation", interpolation, get_args(Interpolation)),
-        _at_least_one("levels", levels),
-        _at_least_one("iterations", iterations),
-        tolerance,
+        one_of("interpolation", interpolation, get_args(Interpolation)),
+        at_least_one("levels", levels),
+        at_least_one("iterations", ITERATIONS if iterations is None else iterations),
+        tolerance_of(tolerance),
     )
-    if not tolerance > 0:
-        raise ValueError(f"tolerance: must be > 0 (got {tolerance})")
     weights = None if fixed_mask is None else check_mask(fixed_mask, fixed)
-    weight = _bending(bending, fixed.device)
-    starts = _initial(initial, fixed.shape[0], dim, fixed.device)
-    adjoint = Implicit() if adjoint is None else adjoint
-    if not isinstance(adjoint, Adjoint):
-        raise ValueError(f"adjoint: expected Implicit(), Truncated(steps) or Unroll() (got {adjoint!r})")
+    weight = bending_of(bending, fixed.device)
+    starts = initial_of(initial, fixed.shape[0], fixed.ndim - 2, fixed.device)
+    converges = not isinstance(models[-1], Diffeomorphic) or models[-1].polish > 0
+    tracked = torch.is_grad_enabled() and (fixed.requires_grad or moving.requires_grad)
+    adjoint = adjoint_for(adjoint, converges=converges, tracked=tracked)
     pairs = [
         _register_pair(
             number,
@@ -198,16 +194,15 @@ class _Pair:
 
 def _register_pair(
     number: int,
-    models: tuple[ModelChoice, ...],
+    models: tuple[ResolvedModel, ...],
     images: Images,
     weights: Tensor | None,
     initial: Tensor | None,
-    options: _Options,
+    options: Options,
     adjoint: Adjoint,
 ) -> _Pair:
-    deformable_first = models[0] in DEFORMABLE or isinstance(models[0], Diffeomorphic)
     matrix = start_matrix(
-        options.fixed, options.moving, images.fixed, images.moving, initial, centre=not deformable_first
+        options.fixed, options.moving, images.fixed, images.moving, initial, centre=not deformable(models[0])
     )
     check_overlap(options.fixed, options.moving, matrix, number)
     trace: tuple[tuple[float, ...], ...] = ()
@@ -218,7 +213,7 @@ def _register_pair(
         problem = _problem(model, weights, options)
         solution = problem.solve(images)
         trace += solution.trace
-        matrix = model.matrix(solution.evaluation.state)
+        matrix = model.matrix(solution.state)
     state, warped = differentiable(problem, solution, images, adjoint)
     return _Pair(model, state, warped, trace, solution.status)
 
@@ -229,21 +224,14 @@ def _register_diffeomorphic(
     weights: Tensor | None,
     matrix: Tensor,
     trace: tuple[tuple[float, ...], ...],
-    options: _Options,
+    options: Options,
     adjoint: Adjoint,
 ) -> _Pair:
     polished = choice.polish > 0
-    stages = _stages(options, options.interpolation if polished else "linear")
-    fitted = fit(
-        images.fixed,
-        images.moving,
-        weights,
-        tuple(stage.level for stage in stages),
-        matrix,
-        options.similarity,
-        options.huber,
-        choice,
-    )
+    stages = _stages(options, options.interpolation if polished else "linear", COARSE_TOLERANCE)
+    levels = tuple(stage.level for stage in stages)
+    increments = Increments(choice, levels, matrix, options.similarity, options.huber, weights)
+    fitted = increments.fit(images.fixed, images.moving)
     voxels = float(images.fixed.numel() if weights is None else weights.sum())
     model = NodalDisplacement(choice, options.fixed, matrix, fitted.displacement, voxels)
     problem = Problem(
@@ -256,28 +244,25 @@ def _register_diffeomorphic(
         POLISH_STEP,
     )
     trace += fitted.trace
-    if not polished and not images.tracked:
-        state = model.start(stages[-1].level)
-        warped = problem.warp_unsolved(images, state)
-        return _Pair(model, state, warped, trace, fitted.status)
+    if not polished:
+        state = attach(images.fixed, images.moving, increments, fitted, adjoint.last_steps).double()
+        return _Pair(model, state, problem.warp_unsolved(images, state), trace, fitted.status)
     solution = problem.solve(images)
+    before = adjoint.last_steps - len(solution.steps)
+    if before > 0:
+        start = attach(images.fixed, images.moving, increments, fitted, before).double()
+        images = replace(images, start=start)
     state, warped = differentiable(problem, solution, images, adjoint)
-    return _Pair(
-        model,
-        state,
-        warped,
-        trace + solution.trace if polished else trace,
-        solution.status if polished else fitted.status,
-    )
+    return _Pair(model, state, warped, trace + solution.trace, solution.status)
 
 
-def _model(name: str, matrix: Tensor, options: _Options) -> Model:
+def _model(name: LinearModel | Literal["bspline"], matrix: Tensor, options: Options) -> Model:
     if name == "bspline":
         return BSpline(options.elements, options.fixed, matrix)
-    return Linear(_one_of("model", name, get_args(LinearModel)), options.fixed, matrix)
+    return Linear(name, options.fixed, matrix)
 
 
-def _stages(options: _Options, interpolation: Interpolation) -> tuple[Stage, ...]:
+def _stages(options: Options, interpolation: Interpolation, approach_tolerance: float) -> tuple[Stage, ...]:
     hessian: Hessian = "exact" if interpolation == "cubic" else "gauss_newton"
     return pyramid_stages(
         options.fixed,
@@ -286,80 +271,14 @@ def _stages(options: _Options, interpolation: Interpolation) -> tuple[Stage, ...
         interpolation=interpolation,
         hessian=hessian,
         tolerance=options.tolerance,
+        approach_tolerance=approach_tolerance,
     )
 
 
-def _problem(model: Model, weights: Tensor | None, options: _Options) -> Problem:
-    stages = _stages(options, options.interpolation)
+def _problem(model: Model, weights: Tensor | None, options: Options) -> Problem:
+    stages = _stages(
+        options, options.interpolation, APPROACH_TOLERANCE if isinstance(model, Linear) else COARSE_TOLERANCE
+    )
     return Problem(
         model, stages, options.similarity, options.huber, weights, options.iterations, InnerSolver()
     )
-
-
-def _models(model: ModelChoice | Sequence[ModelChoice]) -> tuple[ModelChoice, ...]:
-    choices = (model,) if isinstance(model, str | Diffeomorphic) else tuple(model)
-    if not choices:
-        raise ValueError("model: at least one is needed")
-    for choice in choices:
-        if not isinstance(choice, Diffeomorphic):
-            _one_of("model", choice, get_args(ModelName))
-    for choice in choices[:-1]:
-        if isinstance(choice, Diffeomorphic) or choice in DEFORMABLE:
-            raise ValueError(f"model: {choice} can only come last (got {list(choices)})")
-    return tuple(Diffeomorphic() if choice == "diffeomorphic" else choice for choice in choices)
-
-
-def _elements(
-    grid: Grid, control_spacing: float | Sequence[float] | None, control_points: int | Sequence[int] | None
-) -> tuple[int, ...]:
-    if control_points is not None and control_spacing is not None:
-        raise ValueError("control_points and control_spacing both given: choose one")
-    if control_points is not None:
-        counts = per_axis("control_points", control_points, grid.dim)
-        if any(count < 4 or count != int(count) for count in counts):
-            raise ValueError(f"control_points: whole numbers of at least 4 (got {control_points})")
-        return tuple(int(count) - 3 for count in counts)
-    if control_spacing is None:
-        longest = max((n - 1) * mm for n, mm in zip(grid.shape, grid.spacing_mm, strict=True))
-        control_spacing = max(longest / CONTROL_INTERVALS, min(grid.spacing_mm))
-    return elements_from_spacing(grid, per_axis("control_spacing", control_spacing, grid.dim))
-
-
-def _similarity(similarity: str | Similarity) -> Similarity:
-    if isinstance(similarity, Similarity):
-        return similarity
-    return SIMILARITIES[_one_of("similarity", similarity, tuple(SIMILARITIES))]
-
-
-def _bending(bending: float | Tensor, device: torch.device) -> Tensor:
-    weight = torch.as_tensor(bending, dtype=torch.float64, device=device)
-    if weight.ndim or not 0 <= weight.item() < float("inf"):
-        raise ValueError(f"bending: expected one finite number that is not negative (got {bending})")
-    return weight
-
-
-def _initial(initial: Tensor | None, pairs: int, dim: int, device: torch.device) -> Sequence[Tensor | None]:
-    if initial is None:
-        return [None] * pairs
-    matrix = torch.as_tensor(initial, dtype=torch.float64, device=device).detach()
-    if matrix.shape not in ((dim + 1, dim + 1), (pairs, dim + 1, dim + 1)):
-        raise ValueError(
-            f"initial: expected shape {(dim + 1, dim + 1)} or {(pairs, dim + 1, dim + 1)} "
-            f"(got {tuple(matrix.shape)})"
-        )
-    if not bool(torch.isfinite(matrix).all()):
-        raise ValueError("initial: holds NaN or infinite values")
-    return list(matrix.expand(pairs, dim + 1, dim + 1))
-
-
-def _one_of(name: str, value: str, allowed: tuple[T, ...]) -> T:
-    for choice in allowed:
-        if value == choice:
-            return choice
-    raise ValueError(f"{name}: unknown {value!r}; one of {', '.join(allowed)}")
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name}: expected a whole number of at least 1 (got {value})")
-    return int(value)

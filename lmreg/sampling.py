@@ -111,11 +111,8 @@ def sample(interpolant: Interpolant, positions: Tensor) -> Tensor:
     Tensor
         Shape (channels, *points); differentiable in the coefficients and the positions.
     """
-    return (
-        sample_with_gradient(interpolant, positions)[0]
-        if _tracked(interpolant, positions)
-        else (sample_jet(interpolant, positions, derivatives=0)[0])
-    )
+    values: Tensor = _Values.apply(interpolant.coefficients, positions, interpolant.stencil)  # type: ignore[no-untyped-call]
+    return values
 
 
 def sample_with_gradient(interpolant: Interpolant, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,11 +164,6 @@ def sample_jet(interpolant: Interpolant, positions: Tensor, derivatives: int) ->
     parts = [part.transpose(0, 1) for part in output.split(split)]
     shaped = [part.reshape(*part.shape[:2], *points) for part in parts]
     return (shaped[0][:, 0], *shaped[1:])
-
-
-def _tracked(interpolant: Interpolant, positions: Tensor) -> bool:
-    needs_graph = interpolant.coefficients.requires_grad or positions.requires_grad
-    return torch.is_grad_enabled() and needs_graph
 
 
 def _blocks(points: int) -> Iterator[slice]:
@@ -267,6 +259,27 @@ class _Cell:
             self._scatter(inner, target, axis + 1, offset + tap * stencil.strides[axis])
 
 
+class _Values(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, coefficients: Tensor, positions: Tensor, stencil: Stencil) -> Tensor:
+        ctx.save_for_backward(coefficients, positions)
+        ctx.stencil = stencil
+        return sample_jet(Interpolant(stencil, coefficients), positions, derivatives=0)[0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, values: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        coefficients, positions = ctx.saved_tensors
+        interpolant = Interpolant(ctx.stencil, coefficients)
+        by_coefficients = by_positions = None
+        if ctx.needs_input_grad[0]:
+            by_coefficients = _scatter(interpolant, positions, values, None)
+        if ctx.needs_input_grad[1]:
+            slope = sample_jet(interpolant, positions, derivatives=1)[1]
+            by_positions = (values[:, None] * slope).sum(0)
+        return by_coefficients, by_positions, None
+
+
 class _Sample(torch.autograd.Function):
     """Values and gradients; the backward pass needs second derivatives of the interpolant and nothing else."""
 
@@ -295,17 +308,17 @@ class _Sample(torch.autograd.Function):
         return by_coefficients, by_positions, None
 
 
-def _scatter(interpolant: Interpolant, positions: Tensor, values: Tensor, gradients: Tensor) -> Tensor:
+def _scatter(interpolant: Interpolant, positions: Tensor, values: Tensor, gradients: Tensor | None) -> Tensor:
+    """Cotangents of the values, and of the gradients if there are any, as one of the coefficients."""
     dim = positions.shape[0]
     flat = positions.reshape(dim, -1)
-    channels = values.shape[0]
-    values = values.reshape(channels, -1)
-    gradients = gradients.reshape(channels, dim, -1)
+    derivatives = 0 if gradients is None else 1
+    rows = values[:, None] if gradients is None else torch.cat([values[:, None], gradients], dim=1)
+    rows = rows.reshape(*rows.shape[:2], -1)
     target = torch.zeros_like(interpolant.coefficients)
-    orders = _orders(dim, 1)
+    orders = _orders(dim, derivatives)
     for block in _blocks(flat.shape[1]):
-        cell = _Cell.locate(interpolant.stencil, flat[:, block], 1)
-        for channel in range(channels):
-            parts = [values[channel, block], *gradients[channel, :, block]]
-            cell.scatter(dict(zip(orders, parts, strict=True)), target[channel])
+        cell = _Cell.locate(interpolant.stencil, flat[:, block], derivatives)
+        for channel, parts in enumerate(rows):
+            cell.scatter(dict(zip(orders, parts[:, block], strict=True)), target[channel])
     return target

@@ -85,6 +85,11 @@ class Similarity(ABC):
         """Voxels around the content of the fixed image that matter; None where its background matters everywhere."""
         return None
 
+    @property
+    def pointwise(self) -> bool:
+        """Whether images are compared as they are, voxel by voxel, apart from sums over all voxels."""
+        return False
+
     @abstractmethod
     def bind(self, fixed: Tensor, weights: Tensor | None, huber: Huber | None) -> Term:
         """Attach the features of the fixed image and the weight of each voxel, shape (1, *spatial); None: all alike."""
@@ -97,6 +102,10 @@ class SSD(Similarity):
     The cost is ``½ Σ w (M∘φ − F)² / (Σ w · var F)``: half the fraction of the variance left unexplained, so that a
     weight of regularisation means the same for any intensity scale.
     """
+
+    @property
+    def pointwise(self) -> bool:
+        return True
 
     def bind(self, fixed: Tensor, weights: Tensor | None, huber: Huber | None) -> Term:
         """Attach the fixed image."""

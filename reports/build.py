@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
-from benchmarks.records import RunRecord
+from benchmarks.noise import NoiseFloors
 from reports.document import Background, report_text
 from reports.export import pair_json, results_csv
 from reports.names import file_safe
+from reports.noise_floor import NO_CALIBRATION
 from reports.pictures import FOLDER as FIGURES
 from reports.pictures import draw_pictures
-from reports.study import Study
+from reports.study import Records, Study
 
 PAIRS = "pairs"
 
@@ -22,11 +23,12 @@ PAIRS = "pairs"
 def build_report(
     folder: Path,
     config: Config,
-    records: Sequence[RunRecord],
+    records: Records,
     *,
     descriptions: Mapping[str, str] = MappingProxyType({}),
     command: str = "",
     pending: int = 0,
+    noise: NoiseFloors = NO_CALIBRATION,
 ) -> Path:
     """Write ``report.md``, ``results.csv``, ``pairs/`` and ``figures/``, and delete figures of an older one.
 
@@ -38,7 +40,7 @@ def build_report(
         ``results/<name>``; the paths of artefacts in the records are relative to it.
     config : Config
         What was asked for.
-    records : sequence of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
     descriptions : mapping of str to str
         What each dataset says of itself.
@@ -46,6 +48,8 @@ def build_report(
         What repeats the run.
     pending : int
         Jobs planned that have no record yet.
+    noise : NoiseFloors
+        How far times of equals lie apart: a smaller difference is not called one.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def build_report(
     drawn = [found.paths for found in pictures.values()]
     _remove_others(folder, FIGURES, ".png", set().union(*drawn))
     _remove_others(folder, PAIRS, ".json", numbers)
-    background = Background(command, descriptions, pending)
+    background = Background(command, descriptions, pending, noise)
     report = folder / "report.md"
     _write(report, report_text(study, background, evaluate_gates(config, study.records), pictures))
     return report

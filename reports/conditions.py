@@ -37,6 +37,7 @@ def conditions_table(study: Study, command: str) -> Table:
         + (f"; in force: {_pairs(threads)}" if threads else ""),
         "Timing": _timing(study),
         "Load": _load(records),
+        "Clock": _clock(records),
         "Started": _span(records),
         "Limits": f"{config.limits.timeout_s:g} s per job; seed {config.seed}",
     }
@@ -60,7 +61,7 @@ def warnings_of(study: Study) -> list[str]:
     said += [
         f"Records of {dataset} were made with different data or metrics: its rows are not comparable."
         for dataset in study.datasets
-        if len({_yardstick(r.identity) for r in records if r.identity.dataset == dataset}) > 1
+        if _several_yardsticks(r.identity for r in records if r.identity.dataset == dataset)
     ]
     if any(record.provenance.concurrent_jobs > 1 for record in records):
         said.append("Jobs were allowed to overlap: timings are not comparable.")
@@ -103,9 +104,14 @@ def _first_identity(study: Study, label: str) -> Identity:
     return next(record.identity for record in study.records if record.identity.run == label)
 
 
-def _yardstick(identity: Identity) -> tuple[str, str, str]:
-    """Return what decides on which data, and by which metrics, a job was judged."""
-    return identity.dataset_version, str(identity.dataset_params), identity.evaluation_version
+def _several_yardsticks(identities: Iterable[Identity]) -> bool:
+    """Tell whether jobs on one pair were judged on different data or by different metrics."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for one in identities:
+        yardstick = (one.dataset_version, str(one.dataset_params), one.evaluation_version)
+        if found.setdefault(one.pair_id, yardstick) != yardstick:
+            return True
+    return False
 
 
 def _commit(record: RunRecord) -> str:
@@ -147,6 +153,14 @@ def _load(records: Sequence[RunRecord]) -> str:
     loads = [record.provenance.load_average for record in records]
     middle = statistics.median(loads)
     return f"one-minute average when jobs started: median {middle:.2f}, largest {max(loads):.2f}"
+
+
+def _clock(records: Sequence[RunRecord]) -> str:
+    clocks = [mhz for record in records if (mhz := record.provenance.cpu_mhz_after) is not None]
+    if not clocks:
+        return ""
+    middle = statistics.median(clocks)
+    return f"when jobs ended: median {middle:.0f} MHz, from {min(clocks):.0f} to {max(clocks):.0f}"
 
 
 def _span(records: Sequence[RunRecord]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
-from benchmarks.records import RunRecord
-from reports.numbers import NOT_AVAILABLE, fixed_digits, median_and_quartiles, spread_of
+from benchmarks.noise import NoiseFloors
+from reports.gradients import CAPTION as CHECK_CAPTION
+from reports.gradients import check_cells, checks_anything
+from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
+from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, median_and_quartiles, spread_of
 from reports.ranking import best_of
-from reports.study import Run, Study
+from reports.study import Records, Run, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
@@ -17,44 +18,45 @@ TIMES = ("forward_s", "backward_s", "prepare_s")
 MEMORY = ("peak_rss_mib", "peak_cuda_mib")
 
 
-def timing_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
-    """Return time and memory per dataset and device, reference rows left out.
+def timing_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
+    """Return time and memory per dataset, device and thread count, reference rows left out.
 
     Parameters
     ----------
     config : Config
         ``figures.oracle`` is the run that others are compared with, else it is the fastest.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
+    noise : NoiseFloors
+        How far times of equals lie apart: a smaller difference is not called one.
     """
     whole = Study.of(config, records)
-    devices = sorted({record.identity.device for record in whole.records})
-    parts = [
-        Study(config, tuple(record for record in whole.records if record.identity.device == device))
-        for device in devices
-    ]
     return [
-        _timing_table(part, dataset, device)
-        for device, part in zip(devices, parts, strict=True)
+        _timing_table(part, dataset, device, noise)
+        for device, on_device in whole.by_device.items()
+        for part in on_device.by_threads
         for dataset in part.datasets
         if part.competitors(dataset)
     ]
 
 
-def _timing_table(study: Study, dataset: str, device: str) -> Table:
+def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -> Table:
+    floor = noise_floor(study, dataset, noise)
     runs = study.competitors(dataset)
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
     yardstick = _yardstick(study, dataset)
     memory = [name for name in MEMORY if _medians(study, dataset, name)] or [MEMORY[0]]
     times = [f"{METRICS[name].title}{mark}" for name in TIMES]
     times.insert(1, f"× {yardstick}" if yardstick else "Ratio")
+    checked = checks_anything(study, dataset)
+    if checked:
+        times[3:3] = [METRICS[name].title for name in ("gradient_cosine", "gradient_norm_ratio")]
     best = {
-        name: best_of(_medians(study, dataset, name), METRICS[name]) for name in ("forward_s", "backward_s")
+        name: best_of(_medians(study, dataset, name), METRICS[name], floor or 1.0)
+        for name in ("forward_s", "backward_s")
     }
-    threads = sorted({r.identity.threads for r in study.records if r.identity.dataset == dataset})
-    counted = " or ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
     return Table(
-        f"Time and memory: {dataset} ({device}, {counted})",
+        f"Time and memory: {dataset} ({device}, {counted(study.thread_counts[0], 'thread')})",
         (
             *text_columns("Run", "Track"),
             *number_columns(["Pairs ok", *times, *(METRICS[name].title for name in memory)]),
@@ -66,24 +68,25 @@ def _timing_table(study: Study, dataset: str, device: str) -> Table:
                     Cell(run.track),
                     Cell(f"{study.ok_count(dataset, run.label)}/{len(study.pairs(dataset))}"),
                     _time_cell(study, dataset, run, "forward_s", run.label in best["forward_s"]),
-                    Cell(_ratio(study, dataset, run, yardstick)),
+                    Cell(_ratio(study, dataset, run, yardstick, floor)),
                     _time_cell(study, dataset, run, "backward_s", run.label in best["backward_s"]),
+                    *(check_cells(study, dataset, run) if checked else ()),
                     _time_cell(study, dataset, run, "prepare_s", bold=False),
                     *(Cell(_largest(study, dataset, run, name)) for name in memory),
                 )
             )
             for run in runs
         ),
-        _caption(yardstick) + (OVERLAPPING_NOTE if mark else ""),
+        _caption(yardstick, floor) + (CHECK_CAPTION if checked else "") + (OVERLAPPING_NOTE if mark else ""),
     )
 
 
-def _caption(yardstick: str) -> str:
+def _caption(yardstick: str, floor: float | None) -> str:
     ratio = f" Ratio: median over pairs of the forward time by that of {yardstick}." if yardstick else ""
     return (
         "Median [quartiles] over pairs of the median over repeats; forward is the registration call alone, "
         f"backward the gradient pass of differentiable runs.{ratio} Memory: the largest of all pairs. "
-        "Bold: fastest of the runs that are ok on every pair."
+        f"Bold: fastest of the runs that are ok on every pair.{noise_note(floor)}"
     )
 
 
@@ -115,12 +118,14 @@ def _time_cell(study: Study, dataset: str, run: Run, name: str, bold: bool) -> C
     return Cell(median_and_quartiles(spread, metric), bold, fixed_digits(spread.median, metric.digits))
 
 
-def _ratio(study: Study, dataset: str, run: Run, yardstick: str) -> str:
+def _ratio(study: Study, dataset: str, run: Run, yardstick: str, floor: float | None) -> str:
     if not yardstick:
         return NOT_AVAILABLE
     ours = study.values(dataset, run.label, "forward_s")
     spread = spread_of(ours / study.values(dataset, yardstick, "forward_s"))
-    return f"{spread.median:.3g}×" if spread else NOT_AVAILABLE
+    if spread is None:
+        return NOT_AVAILABLE
+    return ratio_text(spread.median, None if run.label == yardstick else floor)
 
 
 def _largest(study: Study, dataset: str, run: Run, name: str) -> str:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import yaml
 
 from benchmarks.gates import GateResult
+from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
+from reports.gradients import gradient_tables
 from reports.markdown import code_block, details, escape, render_table
+from reports.numbers import counted
 from reports.pair_scores import pair_tables
 from reports.pictures import Gallery, Pictures
+from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -49,11 +53,14 @@ class Background:
         What each dataset says of itself.
     pending : int
         Jobs planned that have no record yet.
+    noise : NoiseFloors
+        How far times of equals lie apart.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
+    noise: NoiseFloors
 
 
 def report_text(
@@ -71,7 +78,10 @@ def report_text(
         parts += _section(gates_table(gates))
     parts += _results(study, background, pictures)
     parts.append("## Time and memory")
-    parts += [part for table in timing_tables(config, study.records) for part in _subsection(table)]
+    noise = background.noise
+    costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
+    costs += gradient_tables(config, study)
+    parts += [part for table in costs for part in _subsection(table)]
     parts += _failures(study)
     parts += _slices(pictures)
     parts += _what_was_run(study, background)
@@ -83,12 +93,12 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
     ok = sum(record.status is Status.OK for record in records)
     runs = {record.identity.run for record in records}
     sentences = [
-        f"{_count(len(runs), 'run')} on {_count(len(study.results), 'pair')} of "
-        f"{_count(len(study.datasets), 'dataset')}: {ok} of {_count(len(records), 'job')} ended ok."
+        f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
+        f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."
     ]
     if background.pending:
         sentences.append(
-            f"{_count(background.pending, 'planned job')} not run yet: the tables are preliminary."
+            f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."
         )
     if gates:
         sentences.append(f"Gates passed: {sum(gate.passed for gate in gates)} of {len(gates)}.")
@@ -96,18 +106,14 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
     return " ".join([escape(sentence) for sentence in sentences] + bold)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
-    config, records = study.config, study.records
+    config = study.config
     parts = ["## Results"]
     for dataset, summary, further, pairs in zip(
         study.datasets,
-        summary_tables(config, records),
-        further_tables(config, records),
-        pair_tables(config, records),
+        summary_tables(config, study, background.noise),
+        further_tables(config, study),
+        pair_tables(config, study),
         strict=True,
     ):
         parts.append(f"### {escape(dataset)}")
@@ -122,10 +128,10 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
 
 
 def _failures(study: Study) -> list[str]:
-    table = failures_table(study.config, study.records)
+    table = failures_table(study.config, study)
     if table.rows:
         return _section(table)
-    return [f"## {table.title}", f"None: all {_count(len(study.records), 'job')} ended ok."]
+    return [f"## {table.title}", f"None: all {counted(len(study.records), 'job')} ended ok."]
 
 
 def _slices(pictures: Mapping[str, Pictures]) -> list[str]:

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
+from pydantic_core import to_json
 
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
 from benchmarks.records import RunRecord, Scores
 from reports.study import Study
 
-COSTS = frozenset({"forward_s", "backward_s", "prepare_s", "peak_rss_mib", "peak_cuda_mib"})
+COSTS = frozenset(
+    {
+        "forward_s",
+        "backward_s",
+        "gradient_cosine",
+        "gradient_norm_ratio",
+        "prepare_s",
+        "peak_rss_mib",
+        "peak_cuda_mib",
+    }
+)
 
 
 def results_csv(study: Study) -> str:
     """Return one flat row per current record; undefined numbers are empty."""
-    frame = pd.DataFrame([_flat(record) for record in study.records])
-    csv: str = frame.to_csv(index=False, lineterminator="\n")
-    return csv
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, record in enumerate(study.records):
+        row = _flat(record)
+        if number == 0:
+            writer.writerow(row)
+        writer.writerow(row.values())
+    return text.getvalue()
 
 
 def pair_json(study: Study, key: PairKey) -> str:
@@ -42,11 +59,13 @@ def pair_json(study: Study, key: PairKey) -> str:
         "labels_before": next((_labels(found) for found in labels_before if found), {}),
         "runs": {label: _run(results[label]) for label in order if label in results},
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return to_json(content, indent=2).decode() + "\n"
 
 
 def _flat(record: RunRecord) -> dict[str, Any]:
     identity, failure, gradient = record.identity, record.failure, record.gradient
+    check = record.gradient_check
+    values = record.values()
     return {
         "run": identity.run,
         "backend": identity.backend,
@@ -64,7 +83,7 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "status": str(record.status),
         "failure_stage": failure.stage if failure else None,
         "failure_message": failure.message if failure else None,
-        **{metric: _finite(record.value(metric)) for metric in METRICS},
+        **{metric: _finite(values.get(metric)) for metric in METRICS},
         **{
             f"before_{metric}": _finite(record.before.get(metric))
             for metric in METRICS
@@ -74,6 +93,8 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "gradient_moving_norm": gradient.moving_norm if gradient else None,
         "gradient_fixed_norm": gradient.fixed_norm if gradient else None,
         "gradient_parameters_norm": gradient.parameters_norm if gradient else None,
+        "gradient_check_uncertainty": check.uncertainty if check else None,
+        "gradient_check_note": check.note if check else None,
         "params": json.dumps(identity.params, sort_keys=True),
         "commit": record.provenance.commit,
         "dirty": record.provenance.dirty,
@@ -96,11 +117,15 @@ def _run(result: PairResult) -> dict[str, Any]:
                 "repeat": record.identity.repeat,
                 "status": str(record.status),
                 "failure": record.failure.message if record.failure else None,
-                **_defined({metric: _finite(record.value(metric)) for metric in METRICS}),
+                **_in_order(record.values()),
             }
             for record in result.repeats
         ],
     }
+
+
+def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
+    return _defined({metric: _finite(values.get(metric)) for metric in METRICS})
 
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:

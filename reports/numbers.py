@@ -50,6 +50,11 @@ def spread_of(values: pd.Series[float]) -> Spread | None:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Print a number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fixed_digits(value: float, digits: int) -> str:
     """Print with so many decimals, a rounded zero without a sign."""
     return f"{round(value, digits) + 0.0:.{digits}f}"

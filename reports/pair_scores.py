@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from benchmarks.records import RunRecord
 from reports.numbers import NOT_AVAILABLE, fixed_digits, mean_and_sd, spread_of
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Run, Study
+from reports.study import BEFORE, IDENTITY, Records, Run, Study
 from reports.table import Cell, Column, Row, Table, number_columns
 
 # The first that any run has: a known transform tells most, intensities least.
@@ -19,14 +18,14 @@ PREFERRED = ("tre_mm", "dice", "rmse")
 MOST_ROWS = 30
 
 
-def pair_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+def pair_tables(config: Config, records: Records) -> list[Table]:
     """Return the leading score of every pair per dataset, or of every kind of pair where pairs are many.
 
     Parameters
     ----------
     config : Config
         Gives the order of datasets and runs.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
     """
     study = Study.of(config, records)

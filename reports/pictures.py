@@ -81,7 +81,7 @@ class Pictures:
 def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
     """Draw the figures of a dataset below ``folder`` and return where they lie."""
     kept = kept_slices(study, folder, dataset)
-    oracle = study.config.figures.oracle
+    oracle = study.oracle
     slices: list[Gallery] = []
     omitted: list[str] = []
     with styled():

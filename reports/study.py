@@ -9,7 +9,16 @@ from functools import cached_property
 
 import pandas as pd
 
-from benchmarks.aggregation import PairKey, PairResult, config_label, current, pair_results
+from benchmarks.aggregation import (
+    PairKey,
+    PairResult,
+    at_threads,
+    config_label,
+    pair_results,
+    thread_counts,
+    told_apart,
+    with_threads,
+)
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Track
 
@@ -56,16 +65,46 @@ class Study:
     config : Config
         What was asked for.
     records : tuple of RunRecord
-        The last record of each run, pair and repeat.
+        The last record of each run, pair and repeat; of several thread counts, labelled with the count.
     """
 
     config: Config
     records: tuple[RunRecord, ...]
 
     @classmethod
-    def of(cls, config: Config, records: Iterable[RunRecord]) -> Study:
-        """Keep the current records of those given."""
-        return cls(config, tuple(current(records)))
+    def of(cls, config: Config, records: Records) -> Study:
+        """Keep the current records of those given; a study is returned as it is, with what it has worked out."""
+        return records if isinstance(records, Study) else cls(config, tuple(told_apart(records)))
+
+    @cached_property
+    def thread_counts(self) -> tuple[int, ...]:
+        """Thread counts that competitors ran with."""
+        return thread_counts(self.records)
+
+    @cached_property
+    def by_threads(self) -> tuple[Study, ...]:
+        """The parts made with one thread count each, under the config's own labels."""
+        if len(self.thread_counts) < 2:
+            return (self,)
+        return tuple(Study(self.config, tuple(at_threads(self.records, n))) for n in self.thread_counts)
+
+    @cached_property
+    def by_device(self) -> Mapping[str, Study]:
+        """The parts made on one device each."""
+        devices = sorted({record.identity.device for record in self.records})
+        if len(devices) == 1:
+            return {devices[0]: self}
+        return {
+            device: Study(self.config, tuple(r for r in self.records if r.identity.device == device))
+            for device in devices
+        }
+
+    @cached_property
+    def oracle(self) -> str | None:
+        """Label of the config's oracle; in a sweep over thread counts, at the first of them."""
+        oracle = self.config.figures.oracle
+        several = oracle is not None and len(self.thread_counts) > 1
+        return with_threads(oracle, self.config.resources.thread_counts[0]) if several and oracle else oracle
 
     @cached_property
     def results(self) -> Mapping[PairKey, Mapping[str, PairResult]]:
@@ -81,13 +120,11 @@ class Study:
 
     def pairs(self, dataset: str) -> tuple[str, ...]:
         """Ids of the pairs of a dataset that any run was asked for."""
-        return tuple(sorted((k.pair_id for k in self.results if k.dataset == dataset), key=natural_order))
+        return self._pairs.get(dataset, ())
 
     def runs(self, dataset: str) -> tuple[Run, ...]:
         """Runs on a dataset: the untouched start, then the competitors by track, then other references."""
-        identities = (record.identity for record in self.records if record.identity.dataset == dataset)
-        found = {Run(identity.run, identity.backend, identity.track) for identity in identities}
-        return tuple(sorted(found, key=self._run_order))
+        return self._runs.get(dataset, ())
 
     def competitors(self, dataset: str) -> tuple[Run, ...]:
         """Runs on a dataset without the reference rows."""
@@ -99,8 +136,11 @@ class Study:
 
     def values(self, dataset: str, run: str, metric: str) -> pd.Series[float]:
         """Return one value per pair, indexed by pair id, NaN where undefined or not ok."""
-        found = {pair: self.result(dataset, pair, run) for pair in self.pairs(dataset)}
-        return _series({pair: result.value(metric) if result else None for pair, result in found.items()})
+        key = (dataset, run, metric)
+        if key not in self._series:
+            found = {pair: self.result(dataset, pair, run) for pair in self.pairs(dataset)}
+            self._series[key] = _series({p: r.value(metric) if r else None for p, r in found.items()})
+        return self._series[key].copy()
 
     def before(self, dataset: str, metric: str) -> pd.Series[float]:
         """Return the score of the prealigned start per pair, NaN where no run recorded it."""
@@ -124,11 +164,36 @@ class Study:
         """Return whether jobs were allowed to overlap, which makes timings incomparable."""
         return any(r.provenance.concurrent_jobs > 1 for r in self.records if r.identity.dataset == dataset)
 
+    @cached_property
+    def _pairs(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for key in self.results:
+            found.setdefault(key.dataset, []).append(key.pair_id)
+        return {dataset: tuple(sorted(pairs, key=natural_order)) for dataset, pairs in found.items()}
+
+    @cached_property
+    def _runs(self) -> Mapping[str, tuple[Run, ...]]:
+        found: dict[str, set[Run]] = {}
+        for key, by_run in self.results.items():
+            for label, result in by_run.items():
+                identity = result.repeats[0].identity
+                found.setdefault(key.dataset, set()).add(Run(label, identity.backend, identity.track))
+        return {dataset: tuple(sorted(runs, key=self._run_order)) for dataset, runs in found.items()}
+
+    @cached_property
+    def _series(self) -> dict[tuple[str, str, str], pd.Series[float]]:
+        """What :meth:`values` has worked out: tables and figures ask for the same again and again."""
+        return {}
+
     def _run_order(self, run: Run) -> tuple[bool, int, int, list[tuple[int, str]]]:
         labels = [entry.label for entry in self.config.runs]
         base = config_label(run.label)
         place = labels.index(base) if base in labels else len(labels)
         return run.backend != IDENTITY, TRACK_ORDER.index(run.track), place, natural_order(run.label)
+
+
+# What tables are made of: records as they were stored, or a study that was made of them before.
+Records = Iterable[RunRecord] | Study
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from benchmarks.records import RunRecord
+from benchmarks.noise import NoiseFloors
+from reports.noise_floor import NO_CALIBRATION, noise_floor
 from reports.numbers import NOT_AVAILABLE, Spread, fixed_digits, mean_and_sd, spread_of
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Run, Study
+from reports.study import BEFORE, IDENTITY, Records, Run, Study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Overlap and target registration error lead: similarity alone is a poor surrogate of accuracy, so RMSE is
@@ -43,22 +44,27 @@ class _Scores:
     ok_pairs: int
 
 
-def summary_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return the leading scores per dataset: a row per run, repeats averaged first, the best value bold.
 
     Parameters
     ----------
     config : Config
         Gives the order of datasets and runs.
-    records : iterable of RunRecord
+    records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
+    noise : NoiseFloors
+        How far times of equals lie apart: a smaller difference is not called one.
     """
     study = Study.of(config, records)
     names = config.report.columns or LEADING
-    return [_score_table(study, dataset, names, f"Scores: {dataset}") for dataset in study.datasets]
+    return [
+        _score_table(study, dataset, names, f"Scores: {dataset}", noise_floor(study, dataset, noise))
+        for dataset in study.datasets
+    ]
 
 
-def further_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
+def further_tables(config: Config, records: Records) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
     study = Study.of(config, records)
     shown = config.report.columns or LEADING
@@ -66,12 +72,14 @@ def further_tables(config: Config, records: Iterable[RunRecord]) -> list[Table]:
     return [_score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
 
 
-def _score_table(study: Study, dataset: str, names: Sequence[str], title: str) -> Table:
+def _score_table(
+    study: Study, dataset: str, names: Sequence[str], title: str, floor: float | None = None
+) -> Table:
     rows = [_scores_of(study, dataset, run, names) for run in study.runs(dataset)]
     if not any(row.run.backend == IDENTITY for row in rows):
         rows.insert(0, _scores_before(study, dataset, names))
     metrics = [METRICS[name] for name in names if any(row.spreads[name] for row in rows)]
-    best = {metric.name: _best_rows(rows, metric) for metric in metrics}
+    best = {m.name: _best_rows(rows, m, floor if m.name == "forward_s" else None) for m in metrics}
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
     headings = [f"{m.title}{mark}" if m.name == "forward_s" else m.title for m in metrics]
     return Table(
@@ -130,7 +138,7 @@ def _location(spread: Spread, metric: Metric) -> str:
     return fixed_digits(spread.median if metric.name == "forward_s" else spread.mean, metric.digits)
 
 
-def _best_rows(rows: Iterable[_Scores], metric: Metric) -> set[Run]:
+def _best_rows(rows: Iterable[_Scores], metric: Metric, floor: float | None) -> set[Run]:
     """Return the runs whose printed value is the best; none where the print tells no two of them apart."""
     printed = {
         row.run: _location(spread, metric)
@@ -138,4 +146,4 @@ def _best_rows(rows: Iterable[_Scores], metric: Metric) -> set[Run]:
         if row.complete and not row.run.reference
         if (spread := row.spreads[metric.name]) and spread.n == row.ok_pairs
     }
-    return best_of(printed, metric)
+    return best_of(printed, metric, floor or 1.0)

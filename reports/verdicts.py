@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from benchmarks.config import Config
 from benchmarks.gates import GateResult
-from benchmarks.records import RunRecord, Status
-from reports.study import Study
+from benchmarks.records import Status
+from reports.study import Records, Study
 from reports.table import Cell, Column, Row, Table, plain_row, text_columns
 
 NAMED_PAIRS = 3
@@ -37,7 +37,7 @@ def gates_table(results: Sequence[GateResult]) -> Table:
     )
 
 
-def failures_table(config: Config, records: Iterable[RunRecord]) -> Table:
+def failures_table(config: Config, records: Records) -> Table:
     """Return the jobs that did not end ``ok``, counted by run, status, stage and message."""
     study = Study.of(config, records)
     order = {(d, run.label): i for d in study.datasets for i, run in enumerate(study.runs(d))}

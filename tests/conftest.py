@@ -47,6 +47,7 @@ class FileServer:
     stops: dict[str, list[int]] = field(default_factory=dict)
     statuses: dict[str, list[int]] = field(default_factory=dict)
     ranges: bool = True
+    heeds_if_range: bool = True
     etags: bool = True
     asked: list[Asked] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -117,9 +118,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _range_start(self, etag: str) -> int | None:
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if match is None or not self.files.ranges or self.headers.get("If-Range", etag) != etag:
+        if match is None or not self.files.ranges or not self._unchanged(etag):
             return None
         return int(match[1])
+
+    def _unchanged(self, etag: str) -> bool:
+        return not self.files.heeds_if_range or self.headers.get("If-Range", etag) == etag
 
     def _send(self, content: bytes) -> None:
         cuts, stops = self.files.cuts.get(self.path), self.files.stops.get(self.path)

@@ -243,7 +243,7 @@ def write_klein2009(write_analyze):
 
 
 @pytest.fixture(scope="session")
-def write_bids():
+def write_sessions():
     """Write a BIDS folder: sessions by subject, one run each unless ``runs`` says otherwise, and derived labels."""
 
     def write(folder: Path, sessions: dict[str, tuple[str, ...]], runs: tuple[str, ...] = ("",)) -> Path:

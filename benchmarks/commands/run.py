@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from benchmarks.commands.report import show_report
 from benchmarks.commands.shared import (
@@ -23,17 +27,56 @@ from benchmarks.commands.shared import (
     plan_of,
     usage_errors,
 )
+from benchmarks.estimate import Times, duration
+from benchmarks.plan import Job, Plan
 from benchmarks.progress import RunProgress
-from benchmarks.records import Status, latest
+from benchmarks.records import Status
 from benchmarks.results_folder import ResultsFolder
-from benchmarks.runner import run_jobs
+from benchmarks.runner import run_jobs, run_settings
+from benchmarks.selection import Resume, parse_filters, select
+from benchmarks.start_workers import start_workers
 from benchmarks.transfers import TransferProgress
+from benchmarks.workers import Workers, WorkersLostError
 from datasets.fetching import FetchRequest
+
+RetryOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--retry-failed/--keep-failed",
+        help="Run again what failed, and nothing else / leave what failed as it is, and run what has no record.  "
+        "[default: run whatever is not ok]",
+        show_default=False,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Hand the jobs to a Dask scheduler, for example tcp://host:8786.  [default: the config's 'cluster', "
+        "else this machine]",
+        show_default=False,
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="KEY=PATTERN",
+        help="Run only jobs whose backend, dataset, pair or run matches, for example --only 'backend=simple*'. "
+        "May be given several times: one pattern of each key has to match.",
+    ),
+]
 
 
 def run(
     config: ConfigArgument,
     overrides: SetOption = None,
+    retry_failed: RetryOption = None,
+    only: OnlyOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and how long it may take; change nothing.")
+    ] = False,
+    scheduler: SchedulerOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a gate fails.")] = False,
     results_dir: ResultsOption = Path("results"),
     data_dir: DataOption = None,
@@ -44,32 +87,63 @@ def run(
 
     Jobs that already have an ``ok`` record are skipped: the same command resumes a run that was interrupted.
     """
+    resume = {None: Resume.UNLESS_OK, True: Resume.FAILED, False: Resume.UNRECORDED}[retry_failed]
     with usage_errors():
         with TransferProgress(errors) as transfers:
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
-            plan = plan_of(config, overrides or [], data_dir, request)
+            plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
         folder = ResultsFolder(results_dir / plan.config.name)
-        known = latest(folder.store.read())
-    done = {job_id for job_id, record in known.items() if record.status is Status.OK}
-    todo = [job for job in plan.jobs if job.job_id not in done]
-    folder.begin(plan, str(config), overrides or [])
-    interrupted = False
-    with RunProgress(console, total=len(plan.jobs), done=len(plan.jobs) - len(todo)) as progress:
-        try:
-            run_jobs(
-                plan.config,
-                todo,
-                folder.store,
-                cache_root(data_dir),
-                folder.path,
-                progress.started,
-                progress.finished,
-            )
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        errors.print("Interrupted. What is done is stored; the same command continues.", style="yellow")
-        raise typer.Exit(EXIT_INTERRUPTED)
-    passed = show_report(folder)
+        filters = parse_filters(only or [], plan.jobs)
+        if dry_run:
+            heads = folder.heads()
+            known = {head.job_id: head.status for head in heads}
+            show_plan(plan, select(plan.jobs, known, resume, filters), Times(heads))
+            return
+        with folder.working():
+            known = {head.job_id: head.status for head in folder.heads()}
+            todo = select(plan.jobs, known, resume, filters)
+            folder.begin(plan, str(config), overrides or [])
+            done = sum(known.get(job.job_id) is Status.OK for job in plan.jobs)
+            if done:
+                console.print(f"{done} of {len(plan.jobs)} jobs are already done.")
+            settings = run_settings(plan.config, cache_root(data_dir), folder.path)
+            work_off(todo, done, folder, start_workers(plan.config, settings, scheduler, request))
+            passed = show_report(folder)
     if strict and not passed:
         raise typer.Exit(EXIT_GATE_FAILED)
+
+
+def work_off(
+    todo: Sequence[Job], done: int, folder: ResultsFolder, starting: AbstractContextManager[Workers]
+) -> None:
+    """Run jobs and show how they go; an interrupt, or the loss of all workers, ends the command."""
+    with RunProgress(console, total=done + len(todo), done=done) as progress:
+        try:
+            with starting as workers:
+                run_jobs(todo, workers, folder.store, progress.started, progress.finished)
+        except (KeyboardInterrupt, WorkersLostError) as error:
+            why = str(error) or "Interrupted"
+            errors.print(f"{why}. What is done is stored; the same command continues.", style="yellow")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def show_plan(plan: Plan, todo: Sequence[Job], times: Times) -> None:
+    """Print which jobs would run and how long they may take."""
+    at_once = plan.config.resources.jobs
+    table = Table("Run", "Backend", "Dataset", "Jobs", "A job takes", "Together")
+    groups: dict[tuple[str, str, str], int] = {}
+    for job in todo:
+        key = (job.identity.run, job.identity.backend, job.identity.dataset)
+        groups[key] = groups.get(key, 0) + 1
+    for (label, backend, dataset), count in sorted(groups.items()):
+        seconds = times.of_job(label, dataset)
+        one = "unknown" if seconds is None else duration(seconds)
+        together = times.of_jobs([(label, dataset)] * count).text(at_once)
+        table.add_row(*map(Text, (label, backend, dataset, str(count), one, together)))
+    if todo:
+        console.print(table)
+    total = times.of_jobs([(job.identity.run, job.identity.dataset) for job in todo])
+    console.print(
+        f"{len(todo)} of {len(plan.jobs)} jobs would run; they take {total.text(at_once)}.",
+        soft_wrap=True,
+    )

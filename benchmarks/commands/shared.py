@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.plan import Plan, make_plan
+from benchmarks.record_store import StoreError
 from datasets.base import DatasetError
 from datasets.fetching import FetchRequest
 from reports.publish import PublishError
@@ -59,10 +60,13 @@ OfflineOption = Annotated[
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn an error in what the user asked for into one line and exit code 2."""
+    """Turn an error in what the user asked for into one line and exit code 2, an interruption into exit code 130."""
     try:
         yield
-    except (ConfigError, DatasetError, PublishError, LookupError, OSError) as error:
+    except KeyboardInterrupt:
+        errors.print("Interrupted. The same command continues where this one stopped.", style="yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except (ConfigError, DatasetError, PublishError, StoreError, LookupError, OSError) as error:
         errors.print(f"error: {' '.join(str(error).split())}", markup=False)
         raise typer.Exit(EXIT_USAGE) from None
 

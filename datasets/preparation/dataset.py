@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from datasets.base import Dataset, DatasetError
@@ -37,6 +38,15 @@ class PreparedDataset(Dataset[ParamsT]):
     @abstractmethod
     def read(self, pair_id: str) -> Pair:
         """Read and check one pair of the source, whose id is one of :meth:`source_pairs`."""
+
+    def source_versions(self) -> Mapping[str, str]:
+        """Return by id what the content of each pair of the source depends on."""
+        return {info.pair_id: self.version for info in self.source_pairs()}
+
+    def versions(self) -> Mapping[str, str]:
+        """Return by pair id what each pair's content depends on: that of the source's pair it comes from."""
+        sources = self.source_versions()
+        return {info.pair_id: sources[source] for info, source, _ in self._prepared()}
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List what becomes of the source's pairs: themselves, or each of their slices.

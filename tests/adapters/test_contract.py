@@ -215,6 +215,27 @@ def test_gradients_are_finite_and_not_zero(name: str, dimension: int, synthetic_
         assert np.abs(gradient).max() > 0
 
 
+@pytest.mark.parametrize("name", sorted(DIFFERENTIABLE))
+def test_the_loss_is_what_the_gradient_is_of(name: str, synthetic_pair: Any) -> None:
+    problem = synthetic_pair("rotation", 2).problem
+    cls = adapter_class(name)
+
+    def solved(moving: sitk.Image) -> Any:
+        adapter = cls(cls.Params())
+        adapter.prepare(dataclasses.replace(problem, moving=moving), RESOURCES, 0)
+        adapter.register()
+        return adapter
+
+    array = sitk.GetArrayFromImage(problem.moving)
+    ends = []
+    for change in (1.002, 0.998):
+        moving = sitk.GetImageFromArray(array * np.float32(change))
+        moving.CopyInformation(problem.moving)
+        ends.append(solved(moving).loss())
+    gradient = float(np.sum(solved(problem.moving).backward().moving.astype(float) * array))
+    assert (ends[0] - ends[1]) / 0.004 == pytest.approx(gradient, rel=0.02)
+
+
 def test_looking_adapters_up_imports_no_backend() -> None:
     script = (
         "import sys\n"

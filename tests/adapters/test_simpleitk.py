@@ -105,6 +105,18 @@ def test_demons_smoothing_makes_smoother_fields(synthetic_pair: Any) -> None:
     assert roughness[1] < 0.5 * roughness[0]
 
 
+def test_lbfgsb_goes_on_under_a_tighter_cost_tolerance(synthetic_pair: Any) -> None:
+    problem = synthetic_pair("rotation", 2).problem
+    costs, iterations = [], []
+    for tolerance in (1e-2, 1e-15):
+        params = SimpleITKParams(mesh_size=1, iterations=(60,), cost_tolerance=tolerance)
+        statistics = run(params, problem).statistics
+        costs.append(statistics["final_cost"])
+        iterations.append(statistics["iterations"])
+    assert costs[1] < costs[0]
+    assert iterations[1] > iterations[0]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -117,6 +129,9 @@ def test_demons_smoothing_makes_smoother_fields(synthetic_pair: Any) -> None:
         ({"histogram_bins": 20}, "without metric 'mattes'"),
         ({"sampling_fraction": 0.2}, "without sampling"),
         ({"optimizer": "conjugate_gradient", "gradient_tolerance": 1e-4}, "gradient_tolerance has no effect"),
+        ({"optimizer": "regular_step", "cost_tolerance": 1e-9}, "cost_tolerance has no effect"),
+        ({"model": "affine", "cost_tolerance": 1e-9}, "cost_tolerance has no effect"),
+        ({"cost_tolerance": 1e-17}, "greater than or equal"),
         ({"iterations": (5, 5), "shrink_factors": (4, 2, 1)}, "shrink_factors has 3 levels, iterations 2"),
         ({"control_spacing_mm": 0.0}, "greater than 0"),
     ],

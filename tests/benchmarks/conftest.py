@@ -1,11 +1,18 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks.config import Config
+from benchmarks.local_workers import LocalWorkers
 from benchmarks.plan import make_plan
-from benchmarks.records import RecordStore, RunRecord
-from benchmarks.runner import run_jobs
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord
+from benchmarks.runner import run_jobs, run_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +94,41 @@ def run_toy(tmp_path):
         plan = make_plan(config, tmp_path / "cache", "toy.yaml")
         store = RecordStore(tmp_path / "results" / "records.jsonl")
         results = tmp_path / "results"
-        run_jobs(config, plan.jobs, store, tmp_path / "cache", results, lambda job: None, lambda record: None)
+        with LocalWorkers(run_settings(config, tmp_path / "cache", results)) as workers:
+            run_jobs(plan.jobs, workers, store, lambda job: None, lambda record: None)
         return store.read()
 
+    return run
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    def write(*backends, **sections):
+        runs = [{"label": name.lower(), "backend": f"toy:{name}"} for name in backends]
+        data = {
+            "name": "toy",
+            "dataset": {"name": "toy:ToyDataset"},
+            "runs": [{"label": "identity", "backend": "identity", "track": "reference"}, *runs],
+            "resources": {"threads": 1},
+            **sections,
+        }
+        path = tmp_path / "toy.yaml"
+        path.write_text(yaml.safe_dump(data))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def command(tmp_path):
+    def start(*arguments):
+        return [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+
+    def run(*arguments, results=True):
+        extra = ("--results-dir", tmp_path / "results") if results else ()
+        return subprocess.run(
+            start(*arguments, *extra), cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+
+    run.start = start
     return run

@@ -4,46 +4,11 @@ import csv
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def write_config(tmp_path):
-    def write(*backends, **sections):
-        runs = [{"label": name.lower(), "backend": f"toy:{name}"} for name in backends]
-        data = {
-            "name": "toy",
-            "dataset": {"name": "toy:ToyDataset"},
-            "runs": [{"label": "identity", "backend": "identity", "track": "reference"}, *runs],
-            "resources": {"threads": 1},
-            **sections,
-        }
-        path = tmp_path / "toy.yaml"
-        path.write_text(yaml.safe_dump(data))
-        return path
-
-    return write
-
-
-@pytest.fixture
-def command(tmp_path):
-    def start(*arguments):
-        return [sys.executable, "-m", "benchmarks", *map(str, arguments)]
-
-    def run(*arguments, results=True):
-        extra = ("--results-dir", tmp_path / "results") if results else ()
-        return subprocess.run(
-            start(*arguments, *extra), cwd=ROOT, capture_output=True, text=True, timeout=120
-        )
-
-    run.start = start
-    return run
 
 
 def lines(folder):

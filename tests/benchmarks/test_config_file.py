@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from benchmarks.config import BoundGate, GradientGate, OracleGate
 from benchmarks.config_file import ConfigError, load_config
+from benchmarks.gate_config import BoundGate, GradientGate, OracleGate
 
 MINIMAL = {
     "name": "minimal",
@@ -49,6 +49,14 @@ def test_a_minimal_config_gets_the_defaults(write):
         (
             {"resources": {"threads": 0}},
             "x.yaml: resources.threads: Input should be greater than or equal to 1 (got 0)",
+        ),
+        (
+            {"resources": {"threads": [1, 0]}},
+            "x.yaml: resources.threads[1]: Input should be greater than or equal to 1 (got 0)",
+        ),
+        (
+            {"resources": {"threads": [1, 2, 1]}},
+            "x.yaml: resources.threads: a count is given twice in [1, 2, 1]",
         ),
         (
             {"datasets": [{"name": "toy:ToyDataset"}]},

@@ -10,6 +10,9 @@ import pytest
 import tifffile
 import yaml
 
+from benchmarks.plugins import dataset_class
+from datasets.fetching import FetchRequest
+
 ROOT = Path(__file__).parents[2]
 QUICK = {"model": "translation", "iterations": [20], "shrink_factors": [2], "smoothing_sigmas_voxels": [1.0]}
 
@@ -30,11 +33,11 @@ def command(tmp_path):
 
 
 @pytest.fixture
-def local_sets(write_klein2009, write_bids, tmp_path):
+def local_sets(write_klein2009, write_sessions, tmp_path):
     """Data sets that a user has, as a config names them."""
-    sections = np.random.default_rng(0).integers(0, 200, (1, 24, 26)).repeat(4, axis=0).astype(np.uint8)
+    sections = np.random.default_rng(0).integers(0, 200, (1, 24, 26)).repeat(6, axis=0).astype(np.uint8)
     tifffile.imwrite(tmp_path / "sections.tif", sections)
-    bids = write_bids(tmp_path / "study", {"01": ("1", "2")})
+    bids = write_sessions(tmp_path / "study", {"01": ("1", "2")})
     return [
         {"name": "klein2009", "params": {"path": str(write_klein2009(tmp_path / "MGH10")), "subset": 1}},
         {"name": "bids", "params": {"path": str(bids), "labels_path": str(bids / "derivatives" / "drawn")}},
@@ -48,16 +51,15 @@ def local_sets(write_klein2009, write_bids, tmp_path):
 def test_sets_that_were_fetched_and_sets_that_a_user_has(
     command, local_sets, lpba40_archive, oasis_archive, mrbrains18_archive, tmp_path
 ):
-    archives = {
-        "lpba40": lpba40_archive,
-        "oasis2d": oasis_archive,
-        "oasis3d": oasis_archive,
-        "mrbrains18": mrbrains18_archive,
-    }
+    done = command("fetch", "lpba40", "--accept-licence", "--from", lpba40_archive)
+    assert done.returncode == 0, done.stderr
+    assert "780 pairs" in done.stdout
+    archives = {"oasis2d": oasis_archive, "oasis3d": oasis_archive, "mrbrains18": mrbrains18_archive}
     for name, archive in archives.items():
-        done = command("fetch", name, "--accept-licence", "--from", archive)
-        assert done.returncode == 0, done.stderr
-    fetched = [{"name": name, "params": {"subset": 1}} for name in archives]
+        kind = dataset_class(name)
+        request = FetchRequest(accept_licence=True, source=archive)
+        kind(kind.Params(), tmp_path / "cache").fetch(request)
+    fetched = [{"name": name, "params": {"subset": 1}} for name in ("lpba40", *archives)]
     config = {
         "name": "sets",
         "datasets": fetched + local_sets,

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.aggregation import pair_results
 from benchmarks.config import Config
 from benchmarks.gates import GateResult, evaluate_gates
+from benchmarks.gradient_record import DirectionalDerivative, GradientCheck, GradientCheckRequest
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
 
 Make = Callable[..., RunRecord]
@@ -312,9 +313,77 @@ def test_gradient_gate_needs_every_pair(make: Make) -> None:
     assert not evaluate({"differentiable": "ours"}, records).passed
 
 
+def checked(make: Make, pair: str, check: GradientCheck | None) -> RunRecord:
+    good = Gradient(finite=True, moving_norm=1e-5, fixed_norm=1.0, parameters_norm=1.0)
+    record = make("ours", pair, gradient=good)
+    request = GradientCheckRequest(directions=8, seed=0, step=0.004, version="1")
+    identity = record.identity.model_copy(update={"gradient_check": request})
+    return record.model_copy(update={"identity": identity, "gradient_check": check})
+
+
+def found(cosine: float | None, ratio: float | None, note: str = "") -> GradientCheck:
+    line = DirectionalDerivative(image="moving", gradient=1.0, difference=1.0, discrepancy=0.0, step=0.001)
+    return GradientCheck(cosine=cosine, norm_ratio=ratio, uncertainty=0.0, directions=(line,), note=note)
+
+
+RIGHT = {"differentiable": "ours", "min_cosine": 0.99, "max_norm_deviation": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("check", "passed", "value", "limit"),
+    [
+        (found(0.9995, 1.01), True, 0.9995, 0.99),
+        (found(0.999, 0.96), True, 0.999, 0.99),
+        (found(0.98, 1.0), False, 0.98, 0.99),
+        (found(-1.0, 1.0), False, -1.0, 0.99),
+        (found(1.0, 1.06), False, 1.06, 1.05),
+        (found(1.0, 0.94), False, 0.94, 0.95),
+    ],
+)
+def test_gradient_gate_demands_what_was_checked(
+    make: Make, check: GradientCheck, passed: bool, value: float, limit: float
+) -> None:
+    result = evaluate(RIGHT, [checked(make, "p0", check)])
+    assert (result.passed, result.value, result.limit) == (passed, value, pytest.approx(limit))
+    assert "set/p0: cosine" in result.reason
+
+
+def test_gradient_gate_demands_the_check_where_it_was_asked_alone(make: Make) -> None:
+    unchecked = checked(make, "p1", None).model_copy(update={"identity": make("ours", "p1").identity})
+    assert evaluate(RIGHT, [checked(make, "p0", found(1.0, 1.0)), unchecked]).passed
+    result = evaluate(RIGHT, [unchecked])
+    assert not result.passed
+    assert result.reason == "no gradient of ours was checked: set gradient_check.pairs"
+
+
+@pytest.mark.parametrize(
+    ("check", "why"),
+    [
+        (None, "the check has no result"),
+        (found(None, None, "unreliable: it jumps"), "unreliable: it jumps"),
+        (found(None, 0.0, "the gradient is zero"), "the gradient is zero"),
+    ],
+)
+def test_a_check_that_tells_nothing_fails_the_gate(make: Make, check: GradientCheck | None, why: str) -> None:
+    result = evaluate(RIGHT, [checked(make, "p0", found(1.0, 1.0)), checked(make, "p1", check)])
+    assert not result.passed
+    assert result.reason == f"the gradient of ours on set/p1: {why}"
+
+
+def test_a_bound_on_the_cosine_alone_is_a_gate_too(make: Make) -> None:
+    gate = {"metric": "gradient_cosine", "backend": "ours", "bound": 0.9}
+    assert evaluate(gate, [checked(make, "p0", found(0.95, 1.5))]).passed
+    assert not evaluate(gate, [checked(make, "p0", found(0.85, 1.0))]).passed
+
+
 @pytest.mark.parametrize(
     ("gate", "text"),
     [
+        (
+            RIGHT,
+            "gradients of ours finite and non-zero on each pair, cosine ≥ 0.99 and norm ratio within 0.05 of 1 to "
+            "differences of the solve where checked",
+        ),
         ({**ORACLE, "rel": 0.15, "abs": 0.001}, "worst RMSE of ours ≤ 1.15 × worst of oracle + 0.001"),
         (
             {**ORACLE, "metric": "dice", "aggregate": "mean", "abs": 0.01},

@@ -58,6 +58,24 @@ def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
     assert few < more
 
 
+def test_thread_counts_are_swept_by_competitors_alone(toy_config, plan):
+    runs = [
+        {"label": "identity", "backend": "identity", "track": "reference"},
+        {"label": "shift", "backend": "toy:Shift"},
+    ]
+    jobs = plan(toy_config(runs=runs, resources={"threads": [4, 1]}, timing={"repeats": 2})).jobs
+    counts = {"identity": [], "shift": []}
+    for job in jobs:
+        counts[job.identity.run].append(job.identity.threads)
+    assert {run: sorted(found) for run, found in counts.items()} == {
+        "identity": [4] * 4,
+        "shift": [1] * 4 + [4] * 4,
+    }
+    assert {job.identity.threads for job in jobs if job.keep_panels} == {4}
+    alone = plan(toy_config(runs=runs, resources={"threads": 4}, timing={"repeats": 2})).jobs
+    assert {job.job_id for job in alone} < {job.job_id for job in jobs}
+
+
 def test_a_sweep_is_the_product_of_its_values(toy_config, plan):
     run = {
         "label": "bspline",
@@ -122,6 +140,66 @@ def test_patterns_choose_pairs(toy_config, plan):
     dataset = {"name": "toy:ToyDataset", "params": {"count": 12}, "pairs": ["blobs-1*"]}
     jobs = plan(toy_config("Shift", dataset=dataset)).jobs
     assert {job.identity.pair_id for job in jobs} == {"blobs-1", "blobs-10", "blobs-11"}
+
+
+def checked_jobs(jobs):
+    return {
+        (job.identity.run, job.identity.pair_id, job.identity.repeat)
+        for job in jobs
+        if job.identity.gradient_check
+    }
+
+
+def test_gradients_are_checked_on_so_many_pairs_in_the_first_repeat_of_what_has_one(toy_config, plan):
+    sections = {
+        "dataset": {"name": "toy:ToyDataset", "params": {"count": 6}},
+        "timing": {"repeats": 2},
+    }
+    few, more, none = (
+        checked_jobs(
+            plan(
+                toy_config(
+                    "Shift", "Differentiable", **sections, gradient_check={"pairs": n, "directions": 4}
+                )
+            ).jobs
+        )
+        for n in (2, 3, 0)
+    )
+    assert (len(few), len(more), none) == (2, 3, set())
+    assert few < more
+    assert {(run, repeat) for run, _, repeat in more} == {("differentiable", 0)}
+
+
+def test_a_run_without_backward_pass_has_nothing_to_check(toy_config, plan):
+    runs = [
+        {"label": adjoint, "backend": "torch_lm", "params": {"adjoint": adjoint}}
+        for adjoint in ("none", "implicit")
+    ]
+    jobs = plan(toy_config(runs=runs, gradient_check={"pairs": 1})).jobs
+    assert {run for run, _, _ in checked_jobs(jobs)} == {"implicit"}
+
+
+def test_asking_for_a_check_makes_other_jobs_of_the_checked_ones_alone(toy_config, plan):
+    def ids(**check):
+        jobs = plan(toy_config("Shift", "Differentiable", gradient_check=check)).jobs
+        return {(job.identity.run, job.identity.pair_id): job.job_id for job in jobs}
+
+    without, once = ids(), ids(pairs=1)
+    changed = {key for key, job in once.items() if job != without[key]}
+    assert len(changed) == 1
+    assert {run for run, _ in changed} == {"differentiable"}
+    (key,) = changed
+    others = (ids(pairs=1, directions=9), ids(pairs=1, step=0.001))
+    assert len({once[key], *(other[key] for other in others)}) == 3
+
+
+def test_the_same_under_two_names_is_measured_twice(toy_config, plan):
+    alone = plan(toy_config("Shift")).jobs
+    runs = [{"label": label, "backend": "toy:Shift"} for label in ("renamed", "again")]
+    both = plan(toy_config(runs=runs)).jobs
+    assert len({job.job_id for job in both}) == 4
+    renamed = {job.job_id for job in both if job.identity.run == "renamed"}
+    assert renamed == {job.job_id for job in alone}
 
 
 def test_a_misspelt_parameter_of_a_block_is_named_with_its_place():

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from benchmarks.resampling import (
     InvalidResult,
     compose,
+    covered_fraction,
     displacement_field,
     inside_fraction,
     sampled,
@@ -88,3 +89,19 @@ def test_invalid_transforms_are_refused_with_a_reason(grid: sitk.Image) -> None:
     affine.SetTranslation((np.inf, 0.0, 0.0))
     with pytest.raises(InvalidResult, match=r"not finite at 100\.00% of"):
         displacement_field(affine, grid)
+
+
+def test_a_field_covers_what_lies_in_its_grid(grid: sitk.Image) -> None:
+    index = np.argwhere(np.ones(grid.GetSize()[::-1]))
+    centres = voxel_centres(index, grid)
+    half = sitk.Image([7, 6, 2], sitk.sitkVectorFloat64)
+    half.SetSpacing(grid.GetSpacing())
+    half.SetOrigin(grid.GetOrigin())
+    half.SetDirection(grid.GetDirection())
+    field = sitk.DisplacementFieldTransform(half)
+    assert covered_fraction(field, centres) == pytest.approx(2 / 5)
+    affine = sitk.AffineTransform(3)
+    assert covered_fraction(affine, centres) == 1.0
+    # The one that was added last is applied first, and only that one sees the fixed points.
+    assert covered_fraction(sitk.CompositeTransform([affine, field]), centres) == pytest.approx(2 / 5)
+    assert covered_fraction(sitk.CompositeTransform([field, affine]), centres) == 1.0

@@ -1,12 +1,8 @@
-"""Real worker processes with real faults: every job leaves a record, and the others go on."""
+"""Jobs handed to real worker processes: what their records hold and what they leave behind."""
 
 import pytest
 
 from benchmarks.records import Status
-
-
-def by_run(records):
-    return {record.identity.run: record for record in records if record.identity.pair_id == "blobs-0"}
 
 
 @pytest.fixture
@@ -14,53 +10,12 @@ def one_pair():
     return {"dataset": {"name": "toy:ToyDataset", "params": {"count": 1}}}
 
 
-def test_each_fault_leaves_its_record_and_the_others_go_on(toy_config, run_toy, one_pair):
-    config = toy_config(
-        "Shift",
-        "Raises",
-        "Exits",
-        "NotFinite",
-        "WrongDimension",
-        "Crashes",
-        "Killed",
-        "NotInstalled",
-        "Volumes",
-        **one_pair,
-    )
-    records = by_run(run_toy(config))
-    assert {name: record.status for name, record in records.items()} == {
-        "shift": Status.OK,
-        "raises": Status.FAILED,
-        "exits": Status.FAILED,
-        "notfinite": Status.INVALID,
-        "wrongdimension": Status.INVALID,
-        "crashes": Status.KILLED,
-        "killed": Status.KILLED,
-        "notinstalled": Status.UNAVAILABLE,
-        "volumes": Status.UNSUPPORTED,
-    }
-    failures = {name: record.failure for name, record in records.items() if record.failure}
-    assert failures["raises"].stage == "warm-up"
-    assert failures["raises"].message == "RuntimeError: the optimiser lost its way"
-    assert "SIGSEGV" in failures["crashes"].message
-    assert "SIGKILL" in failures["killed"].message
-    assert "surely_not_installed" in failures["notinstalled"].message
-    assert failures["volumes"].message == "volumes does 3D images, not 2D"
-
-
-def test_a_hanging_backend_is_ended_at_its_time_limit(toy_config, run_toy, one_pair):
-    records = by_run(run_toy(toy_config("Hangs", "Shift", limits={"timeout_s": 8}, **one_pair)))
-    assert records["hangs"].status is Status.TIMEOUT
-    assert "8 s" in records["hangs"].failure.message
-    assert records["shift"].status is Status.OK
-
-
 def test_a_worker_that_died_is_replaced_for_the_next_job(toy_config, run_toy):
     records = run_toy(toy_config("Killed"))
     assert [record.status for record in records] == [Status.KILLED, Status.KILLED]
 
 
-def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy):
+def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy, tmp_path):
     records = run_toy(toy_config("Shift", timing={"repeats": 2}, resources={"threads": 1}))
     assert len(records) == 4
     for record in records:
@@ -73,14 +28,18 @@ def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy)
         assert record.gradient is None
         assert set(record.provenance.effective_threads.values()) == {1}
         assert record.provenance.concurrent_jobs == 1
+        assert len(record.provenance.affinity) == 1
+        assert record.provenance.load_average_after >= 0
     assert {record.identity.repeat for record in records} == {0, 1}
+    (kept,) = (tmp_path / "results" / "environments").iterdir()
+    assert {record.provenance.environment for record in records} == {kept.stem}
 
 
 def test_a_differentiable_backend_is_timed_backwards_too(toy_config, run_toy, one_pair):
     (record,) = run_toy(toy_config("Differentiable", **one_pair))
     assert record.value("backward_s") > 0
     assert record.gradient.usable
-    assert record.gradient.parameters_norm == pytest.approx(5.0)
+    assert record.gradient_check is None
 
 
 def test_what_backends_print_goes_to_a_log_and_their_litter_is_swept(

@@ -17,8 +17,8 @@ SESSIONS = {"01": ("2", "10", "1"), "02": ("a", "b"), "03": ("only",)}
 
 
 @pytest.fixture
-def root(write_bids, tmp_path):
-    return write_bids(tmp_path / "study", SESSIONS)
+def root(write_sessions, tmp_path):
+    return write_sessions(tmp_path / "study", SESSIONS)
 
 
 def opened(root, **params):
@@ -60,8 +60,8 @@ def test_the_start_is_rigid_unless_told_otherwise(root):
     assert isinstance(data.load("sub-02_ses-a_ses-b").prealignment, sitk.Euler3DTransform)
 
 
-def test_of_several_runs_the_lowest_is_taken(write_bids, tmp_path):
-    root = write_bids(tmp_path, {"01": ("1", "2")}, runs=("10", "2"))
+def test_of_several_runs_the_lowest_is_taken(write_sessions, tmp_path):
+    root = write_sessions(tmp_path, {"01": ("1", "2")}, runs=("10", "2"))
     assert [scan.path.name for scan in find_scans(root, "T1w")["01"]] == [
         "sub-01_ses-1_run-2_T1w.nii.gz",
         "sub-01_ses-2_run-2_T1w.nii.gz",
@@ -90,8 +90,8 @@ def test_labels_come_from_derivatives(root):
     assert pair.fixed_labels.GetSize() == pair.fixed.GetSize()
 
 
-def test_labels_of_the_same_run_belong_to_a_scan(write_bids, tmp_path):
-    root = write_bids(tmp_path, {"01": ("1", "2")}, runs=("1", "2"))
+def test_labels_of_the_same_run_belong_to_a_scan(write_sessions, tmp_path):
+    root = write_sessions(tmp_path, {"01": ("1", "2")}, runs=("1", "2"))
     data = opened(root, labels_path=root / "derivatives" / "drawn")
     data.fetch(FetchRequest())
     assert data.load("sub-01_ses-1_ses-2").moving_labels is not None

@@ -129,6 +129,21 @@ def test_the_version_follows_the_content_of_the_files(open_pairs, folder):
     assert open_pairs().version != before
 
 
+def test_a_new_line_leaves_the_other_pairs_what_they_were(open_pairs, folder):
+    row = "a_b,a.nii.gz,b.nii.gz,a_labels.nii.gz,b_labels.nii.gz"
+    slices = {"axial_slices": [0.4, 0.6]}
+    before, whole = open_pairs(**slices).versions(), open_pairs().version
+    assert len(before) == 2
+    write_list(folder, "b_a,b.nii.gz,a.nii.gz,b_labels.nii.gz,a_labels.nii.gz", row)
+    after = open_pairs(**slices).versions()
+    assert len(after) == 4
+    assert {name: after[name] for name in before} == before
+    assert open_pairs().version != whole
+    image, _ = head(shift=(1, 0, 0))
+    save(image.astype(np.float32), folder / "b.nii.gz")
+    assert all(open_pairs(**slices).versions()[name] != before[name] for name in before)
+
+
 @pytest.mark.parametrize(
     ("columns", "row", "message"),
     [

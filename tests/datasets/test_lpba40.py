@@ -117,21 +117,29 @@ def test_a_folder_that_the_user_has_will_do_and_the_version_follows_its_content(
     tree = write_lpba40(tmp_path)
     data = open_lpba40(tmp_path / "cache", preparation=UNPREPARED)
     unfetched = data.version
+    assert len(data.pairs()) == 780
     data.fetch(FetchRequest(accept_licence=True, source=tree))
     assert data.load("S39-S40").info.subjects == ("S39", "S40")
-    assert len({unfetched, open_lpba40(tmp_path / "cache").version, open_lpba40(fetched).version}) == 3
+    assert data.version == open_lpba40(tmp_path / "cache").version
+    assert len({unfetched, data.version, open_lpba40(fetched).version}) == 3
 
 
-def test_a_mirrored_archive_is_refused_and_leaves_the_cache_usable(write_lpba40, lpba40_archive, tmp_path):
+def test_a_mirrored_archive_is_refused_and_the_right_one_is_fetched_next(
+    write_lpba40, lpba40_archive, server, tmp_path
+):
+    class Local(Lpba40):
+        archive = RemoteFile(server.url("/lpba40.zip"), Lpba40.archive.name)
+
+    server.files["/lpba40.zip"] = lpba40_archive.read_bytes()
     tree = write_lpba40(tmp_path / "mirrored", flipped=(0,))
     archive = tmp_path / "mirrored.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for path in sorted(tree.rglob("*")):
             packed.write(path, path.relative_to(tree.parent))
-    data = open_lpba40(tmp_path / "cache", preparation=UNPREPARED)
+    data = Local(Lpba40Params(preparation=UNPREPARED), tmp_path / "cache")
     with pytest.raises(DatasetError, match=r"S01\.delineation\.structure\.label\.hdr.*mirrored or turned"):
         data.fetch(FetchRequest(accept_licence=True, source=archive))
-    data.fetch(FetchRequest(source=lpba40_archive))
+    data.fetch(FetchRequest())
     assert data.load("S01-S40").info.subjects == ("S01", "S40")
 
 

@@ -7,12 +7,14 @@ import json
 import zipfile
 
 import pytest
+from filelock import FileLock
 
 from datasets.base import DatasetError, FetchError
 from datasets.contents import Contents
-from datasets.fetching import FetchRequest, Licence
+from datasets.fetching import FetchRequest, Licence, NoProgress
 from datasets.raw import RawFolder
 from datasets.transfer import RemoteFile
+from datasets.verification import problems
 
 TERMS = Licence("Terms of the toy set", "https://example.org/terms")
 ALLOWED = FetchRequest(accept_licence=True)
@@ -87,3 +89,157 @@ def test_offline_names_what_is_missing_and_the_way_out(raw, remote, server):
     with pytest.raises(FetchError, match=r"/toy\.zip is not in .*toy/1.*without --offline.*--from"):
         raw.obtain(remote, CONTENTS, request)
     assert server.asked == []
+
+
+@pytest.mark.parametrize("victim", ["toy.zip", "unpacked/toy/S01/image.bin", "manifest.json"])
+@pytest.mark.parametrize("damage", ["removed", "torn"])
+def test_what_is_missing_or_torn_is_fetched_again(raw, remote, victim, damage):
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    path = raw.path / victim
+    path.unlink() if damage == "removed" else path.write_bytes(path.read_bytes()[:5])
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    assert unpacked(raw) == FILES
+
+
+@pytest.mark.parametrize("victim", ["toy.zip", "unpacked/toy/S01/image.bin"])
+def test_a_corrupted_byte_is_found_and_mended(raw, remote, victim, tmp_path):
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    assert list(problems(tmp_path, "toy")) == []
+    path = raw.path / victim
+    content = bytearray(path.read_bytes())
+    content[4] ^= 1
+    path.write_bytes(content)
+    (problem,) = problems(tmp_path, "toy")
+    assert problem.startswith(f"{path}: its content has changed")
+    raw.obtain(remote, CONTENTS, THOROUGH)
+    assert list(problems(tmp_path, "toy")) == []
+    assert unpacked(raw) == FILES
+
+
+def test_an_archive_that_was_deleted_is_not_fetched_again_for_nothing(raw, remote, server, tmp_path):
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    (raw.path / "toy.zip").unlink()
+    raw.obtain(remote, CONTENTS, THOROUGH)
+    assert len(server.asked) == 1
+    assert list(problems(tmp_path, "toy")) == []
+    (raw.path / "unpacked" / "toy" / "README").write_bytes(b"READ ME")
+    raw.obtain(remote, CONTENTS, THOROUGH)
+    assert len(server.asked) == 2
+    assert unpacked(raw) == FILES
+
+
+def test_verify_names_what_is_missing_torn_and_hostile(raw, remote, tmp_path):
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    (raw.path / "toy.zip").unlink()
+    (raw.path / "unpacked" / "toy" / "README").write_bytes(b"re")
+    manifest = raw.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("unpacked/toy/S01/image.bin", "../../../S01"))
+    found = "\n".join(problems(tmp_path, "toy"))
+    assert "toy.zip: is missing" in found
+    assert "README: has 2 bytes instead of 7" in found
+    assert "'../../../S01' leaves the folder" in found
+    manifest.write_text("{")
+    (problem,) = problems(tmp_path, "toy")
+    assert "manifest.json: is damaged" in problem
+
+
+def test_another_content_at_the_same_address_never_slips_in(raw, remote, server):
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    (raw.path / "toy.zip").unlink()
+    server.files["/toy.zip"] = archive_of({**FILES, "toy/S02/image.bin": b"changed"})
+    with pytest.raises(FetchError, match=r"toy\.zip: its sha256 is .* is wanted"):
+        raw.download([remote], FetchRequest())
+    assert unpacked(raw) == FILES
+
+
+def test_an_archive_that_the_user_has_is_taken(raw, remote, server, tmp_path):
+    (tmp_path / "mine.zip").write_bytes(archive_of(FILES))
+    raw.obtain(
+        remote, CONTENTS, FetchRequest(accept_licence=True, source=tmp_path / "mine.zip", offline=True)
+    )
+    assert unpacked(raw) == FILES
+    assert server.asked == []
+    (raw.path / "unpacked" / "toy" / "README").unlink()
+    raw.obtain(remote, CONTENTS, OFFLINE)
+    assert unpacked(raw) == FILES
+
+
+def test_a_folder_that_the_user_has_is_taken_links_followed(raw, remote, server, tmp_path):
+    for name, content in FILES.items():
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    image = tmp_path / "mine" / "toy" / "S02" / "image.bin"
+    image.rename(tmp_path / "elsewhere.bin")
+    image.symlink_to(tmp_path / "elsewhere.bin")
+    raw.obtain(remote, CONTENTS, FetchRequest(accept_licence=True, source=tmp_path / "mine"))
+    assert unpacked(raw) == {name: content for name, content in FILES.items() if name.endswith(".bin")}
+    assert not (raw.path / "unpacked" / "toy" / "S02" / "image.bin").is_symlink()
+    assert server.asked == []
+
+
+def test_a_wrong_copy_is_refused_and_a_right_one_taken_after_it(raw, remote, tmp_path):
+    def give(source):
+        raw.obtain(remote, CONTENTS, FetchRequest(accept_licence=True, source=source))
+
+    wrong = tmp_path / "wrong.zip"
+    wrong.write_bytes(archive_of({"other/thing.bin": b"x"}))
+    with pytest.raises(FetchError, match=r"is not what it should be: .*subject S02 is missing"):
+        give(wrong)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FetchError, match=r"empty: holds none of the files wanted, but no file at all"):
+        give(tmp_path / "empty")
+    with pytest.raises(FetchError, match=r"nowhere\.zip: No such file"):
+        give(tmp_path / "nowhere.zip")
+    right = tmp_path / "right.zip"
+    right.write_bytes(archive_of(FILES))
+    give(right)
+    assert unpacked(raw) == FILES
+    assert sorted(path.name for path in raw.path.iterdir()) == ["manifest.json", "toy.zip", "unpacked"]
+
+
+def test_a_hostile_archive_leaves_nothing_and_the_cache_usable(raw, remote, server, tmp_path):
+    sound = server.files["/toy.zip"]
+    server.files["/toy.zip"] = archive_of({**FILES, "../../evil": b"evil"})
+    with pytest.raises(FetchError, match=r"toy\.zip: a member is refused: its name '\.\./\.\./evil'"):
+        raw.obtain(remote, CONTENTS, ALLOWED)
+    assert [path for path in tmp_path.rglob("*") if path.name in ("evil", "unpacked")] == []
+    (tmp_path / "sound.zip").write_bytes(sound)
+    raw.obtain(remote, CONTENTS, FetchRequest(source=tmp_path / "sound.zip"))
+    assert unpacked(raw) == FILES
+
+
+def test_who_waits_for_another_process_is_told(raw, remote):
+    other = FileLock(raw.path.with_name("1.lock"))
+    raw.path.parent.mkdir(parents=True)
+
+    class Told(NoProgress):
+        def message(self, text):
+            self.text = text
+            other.release()
+
+    told = Told()
+    with other:
+        raw.obtain(remote, CONTENTS, FetchRequest(accept_licence=True, progress=told))
+    assert told.text == f"toy: another process is at work in {raw.path}; waiting for it"
+    assert unpacked(raw) == FILES
+
+
+def test_remains_of_a_killed_process_are_cleared(raw, remote):
+    (raw.path / ".making-abc" / "fresh").mkdir(parents=True)
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    assert not (raw.path / ".making-abc").exists()
+
+
+@pytest.mark.parametrize("name", ["../other", "/etc/passwd", "a/../../b", ""])
+def test_a_name_that_leaves_the_folder_is_refused(raw, server, name):
+    server.files["/x"] = b"x"
+    with pytest.raises(ValueError, match="its name"):
+        raw.download([RemoteFile(server.url("/x"), name)], ALLOWED)
+
+
+def test_notes_are_kept(raw, remote):
+    raw.note("rule", {"chosen": ["a", "b"]})
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    assert raw.manifest.notes == {"rule": {"chosen": ["a", "b"]}}
+    assert raw.digest("unpacked") == RawFolder(raw.path.parents[2], "toy", "1").digest("unpacked")

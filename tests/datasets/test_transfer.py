@@ -36,6 +36,9 @@ class Shown:
 
         yield advance
 
+    def message(self, text: str) -> None:
+        raise AssertionError(text)
+
 
 def remote(server, **known):
     server.files.setdefault("/set.zip", CONTENT)
@@ -81,7 +84,9 @@ def test_what_an_earlier_process_left_is_continued(server, tmp_path):
     assert (tmp_path / "set.zip").read_bytes() == CONTENT
 
 
-def test_two_halves_of_different_files_are_never_joined(server, tmp_path):
+@pytest.mark.parametrize("heeds_if_range", [True, False])
+def test_two_halves_of_different_files_are_never_joined(server, tmp_path, heeds_if_range):
+    server.heeds_if_range = heeds_if_range
     interrupt(server, tmp_path)
     server.files["/set.zip"] = CONTENT[::-1]
     download(remote(server), tmp_path / "set.zip", NoProgress())

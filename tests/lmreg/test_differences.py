@@ -47,3 +47,10 @@ def test_gradient_agrees_with_torch(shape: tuple[int, ...]) -> None:
         else:
             (expected,) = torch.gradient(images, dim=axis + 1)
             torch.testing.assert_close(gradient[:, axis], expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 6), (1, 1, 4), (3, 2, 3, 4)])
+def test_central_gradient_has_its_adjoint(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(central_gradient, image)

@@ -17,7 +17,7 @@ class Rosenbrock:
     singular: bool = False
     offset: float = 0.0
 
-    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
+    def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
         x, y = state
         residual = torch.stack([1 - x, 10 * (y - x * x)])
         jacobian = torch.stack(
@@ -38,6 +38,9 @@ class Rosenbrock:
     def equations(self, evaluation: Evaluation) -> DenseEquations:
         matrix = evaluation.slope.T @ evaluation.slope
         return DenseEquations(-matrix if self.singular else matrix)
+
+    def length(self, step: Tensor) -> float:
+        return 0.0
 
     def retract(self, state: Tensor, step: Tensor) -> Tensor:
         return state + step
@@ -74,8 +77,8 @@ def test_unsolvable_equations_are_said():
 def test_a_gradient_that_lies_is_a_stall():
     @dataclass(frozen=True)
     class Uphill(Rosenbrock):
-        def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
-            honest = super().evaluate(state, threshold)
+        def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+            honest = super().evaluate(state, threshold, bent=bent)
             return Evaluation(
                 state,
                 honest.cost,
@@ -90,4 +93,37 @@ def test_a_gradient_that_lies_is_a_stall():
 
     descent = minimise(Uphill(offset=1.0), START, iterations=100, tolerance=1e-10)
     assert descent.status is Status.STALLED
-    assert descent.trace == (pytest.approx(float(Rosenbrock(offset=1.0).evaluate(START, None).cost)),)
+    assert descent.trace == (
+        pytest.approx(float(Rosenbrock(offset=1.0).evaluate(START, None, bent=True).cost)),
+    )
+
+
+def test_a_weak_direction_is_followed_to_its_end():
+    weak = 1e-2
+
+    @dataclass(frozen=True)
+    class Valley(Rosenbrock):
+        """Flat along y, where the minimum lies 0.1 away at hardly any cost."""
+
+        def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+            x, y = state
+            residual = torch.stack([x, weak * (y - 0.1)])
+            jacobian = torch.diag(torch.tensor([1.0, weak], dtype=torch.float64))
+            cost = 0.5 * residual @ residual + 1.0
+            match = Match(cost, residual, torch.ones(1))
+            return Evaluation(
+                state, cost, residual, jacobian, None, match, residual, jacobian.T @ residual, threshold
+            )
+
+    @dataclass(frozen=True)
+    class Measured(Valley):
+        def length(self, step: Tensor) -> float:
+            return float(step.abs().max())
+
+    start = torch.zeros(2, dtype=torch.float64)
+    plain, measured = (
+        minimise(objective, start, iterations=100, tolerance=1e-6) for objective in (Valley(), Measured())
+    )
+    assert plain.status is measured.status is Status.CONVERGED
+    assert not plain.steps
+    assert float(measured.evaluation.state[1]) == pytest.approx(0.1, abs=0.01)

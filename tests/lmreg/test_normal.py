@@ -42,9 +42,12 @@ def test_spectral_step_is_newton_where_the_exact_matrix_curves_upwards():
 def test_spectral_step_descends_where_the_exact_matrix_curves_downwards():
     exact, gauss_newton = symmetric([4.0, 1.5, -0.9, -0.001]), symmetric([5.0, 2.0, 1.0, 0.5])
     equations = SpectralEquations(exact, gauss_newton)
-    step = equations.solve(RIGHT, 0.0)
+    step = equations.solve(RIGHT, 1e-3)
+    trusted = equations.solve(RIGHT, 1e-6)
     assert step is not None
+    assert trusted is not None
     assert float(step @ RIGHT) > 0
     assert equations.promise(RIGHT, step) > 0
+    assert float(trusted.norm()) > 5 * float(step.norm())
     bolder = torch.linalg.solve(gauss_newton, RIGHT).norm() / 0.02
     assert float(step.norm()) < float(bolder)

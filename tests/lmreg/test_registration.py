@@ -90,11 +90,11 @@ def test_dense_factorisation_and_conjugate_gradients_agree(monkeypatch, deformed
     torch.testing.assert_close(free.displacement, dense.displacement, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("model", ["bspline", "rigid"])
-def test_a_volume_one_slice_thick_is_an_image(model, deformed_pair: Pairs):
+@pytest.mark.parametrize("options", [{"model": "bspline", "control_spacing": 16.0}, {"model": "rigid"}])
+def test_a_volume_one_slice_thick_is_an_image(options, deformed_pair: Pairs):
     fixed, moving = deformed_pair((48, 44), residual=0.05)
-    flat = lmreg.register(fixed, moving, model=model, control_spacing=16.0)
-    thick = lmreg.register(fixed[:, :, None], moving[:, :, None], model=model, control_spacing=16.0)
+    flat = lmreg.register(fixed, moving, **options)
+    thick = lmreg.register(fixed[:, :, None], moving[:, :, None], **options)
     torch.testing.assert_close(thick.warped[:, :, 0], flat.warped, rtol=0, atol=1e-4)
     torch.testing.assert_close(thick.displacement[:, 1:, 0], flat.displacement, rtol=0, atol=1e-2)
 

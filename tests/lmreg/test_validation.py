@@ -43,6 +43,21 @@ BAD = [
     ({"control_spacing": 0.0}, "control_spacing: must be > 0"),
     ({"bending": -1.0}, "bending: expected one finite number"),
     ({"bending": torch.ones(2)}, "bending: expected one finite number"),
+    (
+        {"model": "diffeomorphic", "bending": 1e-3},
+        "bending: nothing uses it with model ['diffeomorphic']; "
+        "the diffeomorphic model takes Diffeomorphic(membrane=..., volume=...) instead",
+    ),
+    (
+        {"model": ["affine", "diffeomorphic"], "control_spacing": 8.0},
+        "control_spacing: nothing uses it with model ['affine', 'diffeomorphic']",
+    ),
+    ({"model": lmreg.Diffeomorphic(), "control_points": 8}, "takes Diffeomorphic(node_spacing=...) instead"),
+    ({"model": lmreg.Diffeomorphic(), "iterations": 8}, "takes Diffeomorphic(iterations=...) instead"),
+    ({"model": "diffeomorphic", "tolerance": 1e-3}, "takes Diffeomorphic(tolerance=...) instead"),
+    ({"model": "affine", "control_points": 8}, "control_points: nothing uses it with model ['affine']"),
+    ({"model": ["rigid", "affine"], "control_spacing": 8.0}, "only bspline has control points"),
+    ({"model": "rigid", "bending": 0.0}, "bending: nothing uses it with model ['rigid']"),
     ({"levels": 0}, "levels: expected a whole number of at least 1"),
     ({"iterations": 1.5}, "iterations: expected a whole number"),
     ({"tolerance": 0.0}, "tolerance: must be > 0"),
@@ -61,6 +76,18 @@ def test_bad_input_is_named(change: dict[str, Any], message: str):
     arguments: dict[str, Any] = {"fixed": IMAGE, "moving": IMAGE.roll(1, 3)} | change
     with pytest.raises(ValueError, match=re.escape(message)):
         lmreg.register(arguments.pop("fixed"), arguments.pop("moving"), **arguments)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": ["translation", "diffeomorphic"], "iterations": 2, "tolerance": 1e-3},
+        {"model": lmreg.Diffeomorphic(iterations=(1,), polish=1), "tolerance": 1e-3},
+        {"model": ["translation", "bspline"], "bending": 1e-2, "control_points": 5, "iterations": 2},
+    ],
+)
+def test_options_that_one_of_several_models_uses_are_accepted(options: dict[str, Any]):
+    assert torch.isfinite(lmreg.register(IMAGE, IMAGE.roll(1, 3), levels=1, **options).warped).all()
 
 
 def test_images_that_do_not_overlap_are_refused():

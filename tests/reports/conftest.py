@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks.config import Config
+from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 from benchmarks.panels import FloatArray, Panel
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+
+REQUEST = GradientCheckRequest(directions=8, seed=0, step=0.004, version="1")
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +38,10 @@ def make() -> Callable[..., RunRecord]:
         peak_rss_mib: float | None = None,
         artefacts: dict[str, str] | None = None,
         device: str = "cpu",
+        threads: int = 2,
         effective: dict[str, Any] | None = None,
         params: dict[str, Any] | None = None,
+        check: GradientCheck | None = None,
         provenance: dict[str, Any] | None = None,
         **scores: float | None,
     ) -> RunRecord:
@@ -56,8 +61,9 @@ def make() -> Callable[..., RunRecord]:
             dimension=dimension,
             seed=0,
             repeat=repeat,
-            threads=2,
+            threads=threads,
             device=device,
+            gradient_check=REQUEST if check else None,
         )
         circumstances: dict[str, Any] = {
             "commit": "0123456789abcdef",
@@ -76,7 +82,7 @@ def make() -> Callable[..., RunRecord]:
             "started_utc": "2026-01-02T03:04:05.678+00:00",
         }
         return RunRecord(
-            job_id=f"{run}|{dataset}|{pair}|{repeat}",
+            job_id=f"{run}|{dataset}|{pair}|{threads}|{repeat}",
             identity=identity,
             status=status,
             failure=None if status is Status.OK else Failure(stage="register", message=message),
@@ -85,6 +91,7 @@ def make() -> Callable[..., RunRecord]:
             before=before or {},
             after=scores,
             gradient=gradient,
+            gradient_check=check,
             effective=effective or {},
             artefacts=artefacts or {},
             provenance=Provenance(**(circumstances | (provenance or {}))),

@@ -11,7 +11,8 @@ from matplotlib.image import imread
 
 from benchmarks.config import Config
 from benchmarks.panels import Panel, write_panels
-from benchmarks.records import Gradient, RecordStore, RunRecord, Status
+from benchmarks.record_store import RecordStore
+from benchmarks.records import Gradient, RunRecord, Status
 from reports.build import build_report
 from reports.markdown import render_table
 from reports.summary import summary_tables

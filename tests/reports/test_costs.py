@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.config import Config
+from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
 from reports.costs import timing_tables
+from reports.summary import summary_tables
 
 Make = Callable[..., RunRecord]
 MakeConfig = Callable[..., Config]
@@ -85,6 +87,26 @@ def test_overlapping_jobs_are_marked(make: Make, make_config: MakeConfig) -> Non
     (table,) = timing_tables(make_config(), [timed(make, "a", "p1", 1.0, provenance={"concurrent_jobs": 4})])
     assert [c.heading for c in table.columns][3] == "Forward (s) †"
     assert "not comparable" in table.caption
+
+
+def test_a_ratio_within_the_noise_floor_is_no_difference(make: Make, make_config: MakeConfig) -> None:
+    records = [timed(make, run, "p1", t) for run, t in (("o", 1.0), ("near", 1.05), ("far", 1.2))]
+    times = PairTimes(dataset="set", pair_id="p1", first=(1.0,), second=(1.1,))
+    calibration = Calibration(
+        host="host", cpu="Some CPU", device="cpu", threads=2, run="o", backend="o", commit="",
+        measured_utc="", pairs=(times,),
+    )  # fmt: skip
+    config = make_config("o", "near", "far", figures={"oracle": "o"})
+    (table,) = timing_tables(config, records, NoiseFloors((calibration,)))
+    assert [row.cells[4].text for row in table.rows] == ["1×", "1.05× ≈", "1.2×"]
+    assert [row.cells[3].bold for row in table.rows] == [True, True, False]
+    assert "Noise floor: 1.1×" in table.caption
+    (summary,) = summary_tables(config, records, NoiseFloors((calibration,)))
+    assert [row.cells[-1].bold for row in summary.rows] == [False, True, True, False]
+    (without,) = timing_tables(config, records)
+    assert [row.cells[4].text for row in without.rows] == ["1×", "1.05×", "1.2×"]
+    assert [row.cells[3].bold for row in without.rows] == [True, False, False]
+    assert "was not measured" in without.caption
 
 
 def test_reference_rows_alone_make_no_table(make: Make, make_config: MakeConfig) -> None:

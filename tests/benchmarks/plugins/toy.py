@@ -3,8 +3,10 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -89,11 +91,78 @@ class Shift(Toy):
 
 
 class Differentiable(DifferentiableAdapter, Toy):
+    """Solves for the gain that brings the moving image's intensities to the fixed image's.
+
+    The gain g minimises |g·m − f|² + n·(g − 2)²/4, so that the gradient through the solve differs from that at a
+    constant gain.
+    """
+
     name = "differentiable"
 
+    def register(self):
+        self.fixed, self.moving = (
+            sitk.GetArrayFromImage(image).astype(np.float64)
+            for image in (self.problem.fixed, self.problem.moving)
+        )
+        self.weight = self.fixed.size / 4
+        self.curvature = np.sum(self.moving**2) + self.weight
+        self.gain = (np.sum(self.moving * self.fixed) + 2 * self.weight) / self.curvature
+
+    def loss(self):
+        return float(np.mean((self.gain * self.moving - self.fixed) ** 2))
+
+    def at_constant_gain(self):
+        """By moving, by fixed, by gain."""
+        by_warped = 2 * (self.gain * self.moving - self.fixed) / self.fixed.size
+        return self.gain * by_warped, -by_warped, np.sum(by_warped * self.moving)
+
     def backward(self):
-        shape = self.problem.fixed.GetSize()[::-1]
-        return Gradients(np.full(shape, 0.5), np.ones(shape), np.array([3.0, 4.0]))
+        moving, fixed, gain = self.at_constant_gain()
+        moving += gain * (self.fixed - 2 * self.gain * self.moving) / self.curvature
+        fixed += gain * self.moving / self.curvature
+        return Gradients(moving, fixed, np.array([gain]))
+
+
+class IgnoresTheSolve(Differentiable):
+    """Its gradient is finite and not zero, but taken at a constant gain: it points elsewhere."""
+
+    name = "ignores_the_solve"
+
+    def backward(self):
+        moving, fixed, gain = self.at_constant_gain()
+        return Gradients(moving, fixed, np.array([gain]))
+
+
+class TooLong(Differentiable):
+    """Its gradient points the right way and is half as long again as it should be."""
+
+    name = "too_long"
+
+    def backward(self):
+        right = super().backward()
+        return Gradients(1.5 * right.moving, 1.5 * right.fixed, right.parameters)
+
+
+class Jumps(Differentiable):
+    """Its solve stops early, so that its loss is a staircase."""
+
+    name = "jumps"
+
+    def loss(self):
+        return round(super().loss(), 4)
+
+
+class FailsAgain(Differentiable):
+    """Registers the pair it is given, but no other like it."""
+
+    name = "fails_again"
+    solves = 0
+
+    def register(self):
+        super().register()
+        type(self).solves += 1
+        if type(self).solves > 2:
+            raise RuntimeError("enough")
 
 
 class Raises(Toy):
@@ -110,6 +179,27 @@ class Exits(Toy):
         sys.exit(3)
 
 
+class ExitsAtOnce(Toy):
+    name = "exits_at_once"
+
+    def register(self):
+        os._exit(0)
+
+
+class Interrupts(Toy):
+    name = "interrupts"
+
+    def register(self):
+        raise KeyboardInterrupt
+
+
+class ClosesEverything(Toy):
+    name = "closes_everything"
+
+    def register(self):
+        os.closerange(3, 1000)
+
+
 class NotFinite(Toy):
     name = "not_finite"
 
@@ -123,6 +213,17 @@ class WrongDimension(Toy):
 
     def result(self):
         return Registration(sitk.TranslationTransform(3))
+
+
+class WrongGrid(Toy):
+    """A displacement field that forgot where its grid lies."""
+
+    name = "wrong_grid"
+
+    def result(self):
+        field = sitk.GetImageFromArray(np.ones((32, 40, 2)), isVector=True)
+        field.SetOrigin((1000.0, 1000.0))
+        return Registration(sitk.DisplacementFieldTransform(field))
 
 
 class Crashes(Toy):
@@ -144,6 +245,149 @@ class Hangs(Toy):
 
     def register(self):
         threading.Event().wait()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MarkParams:
+    """Parameters of the backends that leave a mark."""
+
+    mark: str = ""
+
+
+class HangsOnce(Toy):
+    """Tells the id of its process's parent through a named pipe and hangs; the second time it works."""
+
+    name = "hangs_once"
+    Params = MarkParams
+
+    def register(self):
+        try:
+            Path(self.params.mark).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        Path(f"{self.params.mark}.pipe").write_text(str(os.getppid()))
+        threading.Event().wait()
+
+
+class KillsParent(Toy):
+    """Counts its attempts in a file and kills the process that its own was started by."""
+
+    name = "kills_parent"
+    Params = MarkParams
+
+    def register(self):
+        with Path(self.params.mark).open("a") as file:
+            file.write("x")
+        os.kill(os.getppid(), signal.SIGKILL)
+        threading.Event().wait()
+
+
+class HangsInC(Toy):
+    """Sleeps in a C function that keeps the interpreter's lock, so that no other thread of Python can run."""
+
+    name = "hangs_in_c"
+
+    def register(self):
+        ctypes.PyDLL(None).sleep(1000)
+
+
+def note(pid):
+    """Tell the test of a process: the folder is in an environment variable."""
+    (Path(os.environ["TOY_NOTES"]) / str(pid)).touch()
+
+
+class TellsItsProcess(Toy):
+    name = "tells_its_process"
+
+    def register(self):
+        note(os.getpid())
+
+
+class LeavesChildren(Toy):
+    """One child in the worker's session, one in a session of its own, one without the worker's environment."""
+
+    name = "leaves_children"
+
+    def register(self):
+        for options in ({}, {"start_new_session": True}, {"env": {}}):
+            note(subprocess.Popen(["sleep", "1000"], **options).pid)
+
+
+class HangsWithChildren(Toy):
+    """Hangs in C, with a child in a session of its own."""
+
+    name = "hangs_with_children"
+
+    def register(self):
+        child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        folder = Path(os.environ["TOY_NOTES"]) / "pids"
+        for pid in (os.getpid(), child.pid):
+            (folder / str(pid)).touch()
+        ctypes.PyDLL(None).sleep(1000)
+
+
+class LeavesChildrenAndCrashes(LeavesChildren):
+    name = "leaves_children_and_crashes"
+
+    def register(self):
+        super().register()
+        ctypes.string_at(0)
+
+
+class Doubles(Toy):
+    """Forks, and both processes come back."""
+
+    name = "doubles"
+
+    def register(self):
+        pid = os.fork()
+        if pid:
+            note(pid)
+
+
+class Allocates(Toy):
+    name = "allocates"
+
+    def register(self):
+        held = []
+        while True:
+            held.append(b"x" * 2**22)
+
+
+class AllocatesInCgroup(Allocates):
+    """Allocates where the kernel itself sets a limit."""
+
+    name = "allocates_in_cgroup"
+
+    def register(self):
+        (Path(os.environ["TOY_CGROUP"]) / "cgroup.procs").write_text(str(os.getpid()))
+        super().register()
+
+
+class AllocatesInChild(Toy):
+    name = "allocates_in_child"
+
+    def register(self):
+        code = "held = []\nwhile True: held.append(b'x' * 2**22)"
+        subprocess.run([sys.executable, "-c", code], check=False)
+
+
+class LeavesThreads(Toy):
+    """A thread that neither ends nor is a daemon: it would keep the process and take its time."""
+
+    name = "leaves_threads"
+
+    def register(self):
+        threading.Thread(target=threading.Event().wait).start()
+        note(os.getpid())
+
+
+class Floods(Toy):
+    name = "floods"
+
+    def register(self):
+        for _ in range(20):
+            os.write(1, b"x" * 2**20)
 
 
 class NotInstalled(Toy):

@@ -1,0 +1,177 @@
+"""The part of a distributed run that works on a node: checks, data, isolated worker processes, delivery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+from benchmarks.environment import FOLDER as ENVIRONMENTS
+from benchmarks.fingerprint import backend_version, evaluation_version
+from benchmarks.local_workers import LocalWorkers
+from benchmarks.plan import Job, build_params
+from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.provenance import Witness
+from benchmarks.records import Failure, Identity, RunRecord, Status
+from benchmarks.workers import RunSettings
+from datasets.fetching import FetchRequest
+
+DATA_VARIABLE = "REGBENCH_DATA_DIR"
+LONGEST_LOG = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What comes back from a node.
+
+    Attributes
+    ----------
+    record : RunRecord
+        How the job went.
+    files : mapping of str to bytes
+        Files of the results folder by relative path.
+    logs : mapping of str to bytes
+        What has been printed since the last delivery, by relative path of the log.
+    """
+
+    record: RunRecord
+    files: Mapping[str, bytes]
+    logs: Mapping[str, bytes]
+
+
+class NodeMismatchError(Exception):
+    """The node's software or data are not what the job was planned for."""
+
+
+class Node(WorkerPlugin):
+    """Lives in every Dask worker of a run and hands its jobs to isolated processes of that node.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        As for this machine; the results folder gives way to one of the node's own.
+    name : str
+        Tells this run from others on the same cluster.
+    fetch : FetchRequest
+        How datasets may be fetched there.
+    """
+
+    def __init__(self, settings: RunSettings, name: str, fetch: FetchRequest) -> None:
+        self.name = name
+        self._fetch = fetch
+        self._settings = settings
+
+    def setup(self, worker: Worker) -> None:
+        """Find the node's own folders."""
+        self._lock = Lock()
+        self._local: LocalWorkers | None = None
+        self._versions: dict[str, Mapping[str, str]] = {}
+        self._log_ends: dict[Path, int] = {}
+        self._threads = worker.state.nthreads
+        self._host = worker.ip
+        self._settings = replace(
+            self._settings,
+            cache_root=Path(os.environ.get(DATA_VARIABLE, self._settings.cache_root)),
+            results=Path(worker.local_directory) / self.name,
+            concurrent_jobs=self._threads,
+        )
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002
+        """End the isolated processes with whatever they are doing."""
+        with self._lock:
+            if self._local is not None:
+                self._local.stop()
+                self._local = None
+
+    def run(self, job: Job, slots: Mapping[str, int]) -> Delivery:
+        """Run one job.
+
+        Parameters
+        ----------
+        job : Job
+            The job.
+        slots : mapping of str to int
+            Jobs that may run at once per host, as far as the caller knows.
+        """
+        try:
+            self._check(job.identity)
+        except Exception as error:
+            refusal = self._refusal(job, error)
+            return Delivery(refusal, self._files(refusal), {})
+        record = self._workers(max(self._threads, slots.get(self._host, 0))).schedule(job).result()
+        return Delivery(record, self._files(record), self._new_log_text())
+
+    def _workers(self, concurrent_jobs: int) -> LocalWorkers:
+        """Return the isolated workers; new ones when more jobs than before share the host, which affects pinning."""
+        with self._lock:
+            if self._local is not None and concurrent_jobs > self._settings.concurrent_jobs:
+                self._local.stop()
+                self._local = None
+            if self._local is None:
+                largest = max(concurrent_jobs, self._settings.concurrent_jobs)
+                self._settings = replace(self._settings, concurrent_jobs=largest)
+                self._local = LocalWorkers(self._settings)
+            return self._local
+
+    def _check(self, identity: Identity) -> None:
+        """Refuse a job that this node would measure with other software or data, and fetch what is missing."""
+        key = f"{identity.backend}|{identity.dataset}|{identity.dataset_params}"
+        with self._lock:
+            if key not in self._versions:
+                adapter = adapter_class(identity.backend)
+                _require_same("backend", identity.backend_version, backend_version(adapter))
+                _require_same("metrics", identity.evaluation_version, evaluation_version())
+                found = dataset_class(identity.dataset)
+                params = build_params(found.Params, identity.dataset_params, "dataset.params")
+                dataset = found(params, self._settings.cache_root)
+                dataset.fetch(self._fetch)
+                self._versions[key] = dataset.versions()
+            here = self._versions[key].get(identity.pair_id, "absent")
+            _require_same("dataset", identity.dataset_version, here)
+
+    def _refusal(self, job: Job, error: Exception) -> RunRecord:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())} (on {self._host})"
+        return RunRecord(
+            job_id=job.job_id,
+            identity=job.identity,
+            status=Status.FAILED,
+            failure=Failure(stage="worker", message=said[:500]),
+            provenance=Witness(self._settings).tell(None, {}, gpu=""),
+        )
+
+    def _files(self, record: RunRecord) -> dict[str, bytes]:
+        environment = record.provenance.environment
+        named = [*record.artefacts.values(), *([f"{ENVIRONMENTS}/{environment}.json"] if environment else [])]
+        paths = {name: self._settings.results / name for name in named}
+        return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+
+    def _new_log_text(self) -> dict[str, bytes]:
+        logs = {}
+        with self._lock:
+            for path in sorted((self._settings.results / "logs").glob("*.log")):
+                size, known = path.stat().st_size, self._log_ends.get(path, 0)
+                start = max(size - LONGEST_LOG, known if known <= size else 0)
+                if size > start:
+                    with path.open("rb") as file:
+                        file.seek(start)
+                        logs[f"logs/{path.name}"] = file.read(size - start)
+                self._log_ends[path] = size
+        return logs
+
+
+def run_on_node(job: Job, name: str, slots: Mapping[str, int]) -> Delivery:
+    """Run one job on the node whose Dask worker calls this."""
+    node = get_worker().plugins[name]
+    assert isinstance(node, Node)
+    return node.run(job, slots)
+
+
+def _require_same(what: str, planned: object, found: object) -> None:
+    if planned != found:
+        raise NodeMismatchError(
+            f"the {what} was planned as {planned} but is {found} here: install the same versions everywhere"
+        )

@@ -1,0 +1,73 @@
+"""How long jobs will take, judged by the records so far."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.record_store import Head
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The time that jobs will take.
+
+    Attributes
+    ----------
+    seconds : float
+        Of one job after the other, without those unknown.
+    unknown : int
+        Jobs that nothing recorded says anything of.
+    """
+
+    seconds: float
+    unknown: int
+
+    def text(self, jobs_at_once: int) -> str:
+        """Return the estimate as people read it, for so many jobs at once."""
+        if not self.seconds:
+            return "unknown" if self.unknown else "none"
+        said = f"about {duration(self.seconds / jobs_at_once)}"
+        return f"{said} and {self.unknown} jobs of unknown duration" if self.unknown else said
+
+
+class Times:
+    """Median times of jobs.
+
+    Parameters
+    ----------
+    heads : iterable of Head
+        Of all records, whichever config and version they are of.
+    """
+
+    def __init__(self, heads: Iterable[Head]) -> None:
+        seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        for head in heads:
+            if head.wall_s is not None:
+                seconds[head.run, head.dataset].append(head.wall_s)
+        self._medians = {key: median(values) for key, values in seconds.items()}
+
+    def of_job(self, run: str, dataset: str) -> float | None:
+        """Return the median seconds of a run's jobs on a dataset, failures included; None without any."""
+        return self._medians.get((run, dataset))
+
+    def of_jobs(self, jobs: Sequence[tuple[str, str]]) -> Estimate:
+        """Return the time of jobs given by run and dataset."""
+        known = {key: count for key, count in Counter(jobs).items() if key in self._medians}
+        seconds = sum(self._medians[key] * count for key, count in known.items())
+        return Estimate(seconds, len(jobs) - sum(known.values()))
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them, in the two largest units that matter."""
+    if seconds < 1:
+        return "1 s"
+    parts: list[str] = []
+    rest = round(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])

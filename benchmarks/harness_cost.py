@@ -1,0 +1,180 @@
+"""What the harness itself costs: ``python -m benchmarks.harness_cost``.
+
+Measures with an instant backend on a quiet machine and compares with bounds; exits with 1 when one is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.config import Config
+from benchmarks.local_workers import LocalWorkers
+from benchmarks.memory import MIB
+from benchmarks.plan import make_plan
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord
+from benchmarks.results_folder import ResultsFolder
+from benchmarks.runner import run_jobs, run_settings
+
+RUNS, REPEATS = 8, 16
+LABELS = 10
+# The memory of the parent is called flat when it grows by less than this from a tenth of the jobs to the last.
+FLAT_MIB = 20.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One measured cost beside its bound."""
+
+    what: str
+    value: float
+    bound: float
+    unit: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether the bound holds."""
+        return self.value <= self.bound
+
+
+def main(
+    jobs: Annotated[int, typer.Option(min=20, help="Jobs to run in one worker.")] = 20_000,
+    records: Annotated[int, typer.Option(min=RUNS * REPEATS, help="Records in the store to read.")] = 100_000,
+) -> None:
+    """Measure what the harness costs and compare it with its bounds."""
+    with tempfile.TemporaryDirectory(prefix="harness-cost-") as folder:
+        costs = [*cost_of_jobs(Path(folder), jobs), *cost_of_records(Path(folder), records)]
+    table = Table(
+        "Cost", "Measured", "Bound", "", title=f"{jobs} jobs, {records} records", title_justify="left"
+    )
+    for cost in costs:
+        verdict = "kept" if cost.kept else "NOT KEPT"
+        table.add_row(cost.what, f"{cost.value:.1f} {cost.unit}", f"{cost.bound:g} {cost.unit}", verdict)
+    Console().print(table)
+    raise typer.Exit(0 if all(cost.kept for cost in costs) else 1)
+
+
+def cost_of_jobs(folder: Path, jobs: int) -> list[Cost]:
+    """Run instant jobs in one worker, from a parent process of its own."""
+    measured = json.loads(_python("-c", _RUN_JOBS, str(folder / "jobs"), str(jobs)))
+    return [
+        Cost("a job", measured["ms_per_job"], 5.0, "ms"),
+        Cost("parent's memory, largest", measured["peak_mib"], 400.0, "MiB"),
+        Cost("parent's memory, growth", measured["growth_mib"], FLAT_MIB, "MiB"),
+    ]
+
+
+_RUN_JOBS = """
+import sys
+from pathlib import Path
+from benchmarks.harness_cost import run_instant_jobs
+print(run_instant_jobs(Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+def run_instant_jobs(folder: Path, jobs: int) -> str:
+    """Run jobs in this process's worker and return, as JSON, their time and this process's memory."""
+    most = 1000
+    config = _config("jobs", pairs=-(-jobs // most), runs=1, repeats=min(jobs, most))
+    plan = make_plan(config, folder, "harness_cost")
+    process = psutil.Process()
+    moments: list[tuple[float, float]] = []
+
+    def note(_: RunRecord) -> None:
+        moments.append((time.perf_counter(), process.memory_info().rss / MIB))
+
+    with LocalWorkers(run_settings(config, folder, folder)) as workers:
+        run_jobs(plan.jobs[:jobs], workers, RecordStore(folder / "records.jsonl"), lambda _: None, note)
+    (first, _), (last, at_end) = moments[0], moments[-1]
+    after_a_tenth = moments[len(moments) // 10][1]
+    return json.dumps(
+        {
+            "ms_per_job": 1000 * (last - first) / (len(moments) - 1),
+            "peak_mib": max(mib for _, mib in moments),
+            "growth_mib": at_end - after_a_tenth,
+        }
+    )
+
+
+def cost_of_records(folder: Path, records: int) -> list[Cost]:
+    """Time the commands that read a large store."""
+    config = _config("records", pairs=records // (RUNS * REPEATS), runs=RUNS, repeats=REPEATS)
+    path = folder / "records.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True)))
+    write_store(config, folder / "records", path)
+    few = ("--set", "dataset.pairs=[pair-0]", "--set", "timing.repeats=1")
+    started = _seconds("-m", "benchmarks", "run", str(path), "--dry-run", *few, "--results-dir", str(folder))
+    reported = _seconds("-m", "benchmarks", "report", str(path), "--results-dir", str(folder))
+    return [Cost("start-up of run", started, 2.0, "s"), Cost("report", reported, 15.0, "s")]
+
+
+def write_store(config: Config, folder: Path, source: Path) -> None:
+    """Write the results folder of a finished run whose records are all alike but for their scores."""
+    plan = make_plan(config, folder, str(source))
+    results = ResultsFolder(folder)
+    results.begin(plan, str(source), [])
+    with tempfile.TemporaryDirectory() as scratch:
+        store = RecordStore(Path(scratch) / "records.jsonl")
+        with LocalWorkers(run_settings(config, Path(scratch), Path(scratch))) as workers:
+            run_jobs(plan.jobs[:1], workers, store, lambda _: None, lambda _: None)
+        (one,) = store.read()
+    scores = {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
+    one = one.model_copy(update={"artefacts": {}, "labels": scores, "labels_before": scores})
+    with results.store.path.open("w") as file:
+        for number, job in enumerate(plan.jobs):
+            seconds = {stage: value * (1 + number % 7 / 10) for stage, value in one.seconds.items()}
+            changes = {"job_id": job.job_id, "identity": job.identity, "seconds": seconds}
+            file.write(one.model_copy(update=changes).model_dump_json() + "\n")
+
+
+_OVERLAPS = (
+    "dice",
+    "jaccard",
+    "target_overlap",
+    "false_negative",
+    "false_positive",
+    "volume_similarity",
+    "hd95_mm",
+    "assd_mm",
+)
+
+
+def _config(name: str, pairs: int, runs: int, repeats: int) -> Config:
+    return Config.model_validate(
+        {
+            "name": name,
+            "dataset": {"name": "benchmarks.instant:Tiny", "params": {"count": pairs}},
+            "runs": [{"label": f"instant {n}", "backend": "benchmarks.instant:Instant"} for n in range(runs)],
+            "resources": {"threads": 1},
+            "timing": {"repeats": repeats, "warmup": 0},
+        }
+    )
+
+
+def _seconds(*arguments: str) -> float:
+    start = time.perf_counter()
+    _python(*arguments)
+    return time.perf_counter() - start
+
+
+def _python(*arguments: str) -> str:
+    command: Sequence[str] = [sys.executable, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,206 @@
+"""The append-only file that holds the records of a benchmark."""
+
+from __future__ import annotations
+
+import gc
+import json
+import mmap
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from benchmarks.records import RunRecord, Status
+
+_STRING = rb'("(?:[^"\\]|\\.)*")'
+_HEAD = re.compile(
+    rb'\{"job_id":' + _STRING + rb',"status":("\w+"),"wall_s":([^,]+)'
+    rb',"identity":\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"dataset":' + _STRING
+)  # fmt: skip
+# The last key of a record: what was cut off before or inside its object does not end with two braces.
+_LAST_KEY = b',"provenance":{'
+
+
+class StoreError(Exception):
+    """A record could not be stored; the message says why and what to do."""
+
+
+class Head(NamedTuple):
+    """What resuming and estimating need to know of a record.
+
+    Attributes
+    ----------
+    job_id, status, wall_s
+        As in :class:`RunRecord`.
+    run, backend, dataset : str
+        As in its identity.
+    """
+
+    job_id: str
+    status: Status
+    wall_s: float | None
+    run: str
+    backend: str
+    dataset: str
+
+
+class RecordStore:
+    """Append-only JSON Lines file, the source of truth of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is created with the first record.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, record: RunRecord) -> None:
+        """Write one record durably: it is on disk when this returns, or the file is as it was before.
+
+        Raises
+        ------
+        StoreError
+            When the disk is full, or the file cannot be written for another reason.
+        """
+        line = record.model_dump_json().encode() + b"\n"
+        try:
+            with self._opened() as file:
+                end = os.fstat(file).st_size
+                # What an earlier crash tore off must not swallow this record.
+                if end and os.pread(file, 1, end - 1) != b"\n":
+                    line = b"\n" + line
+                try:
+                    _write(file, line)
+                    os.fsync(file)
+                except OSError:
+                    with suppress(OSError):
+                        os.ftruncate(file, end)
+                    raise
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: a record cannot be stored: {error.strerror}. Those stored before are whole; "
+                "once this is mended, the same command continues."
+            ) from error
+
+    def mend(self) -> None:
+        """Remove the part of a record that a crash left at the end; nobody else may be writing."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return
+        with self._opened() as file:
+            with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
+                start = content.rfind(b"\n") + 1
+                tail = content[start:]
+            if not tail:
+                return
+            try:
+                json.loads(tail)
+                _write(file, b"\n")
+            except ValueError:
+                os.ftruncate(file, start)
+            os.fsync(file)
+
+    def read(self) -> list[RunRecord]:
+        """Return all records in the order written; a line torn by a crash is passed over.
+
+        Raises
+        ------
+        ValueError
+            When a complete line is not a record; the message names file and line.
+        """
+        records = []
+        with _collector_paused():
+            for number, line in self._lines():
+                try:
+                    records.append(RunRecord.model_validate_json(line))
+                except ValidationError as error:
+                    # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
+                    if error.errors()[0]["type"] != "json_invalid":
+                        raise ValueError(
+                            f"{self.path}:{number}: not a record of this version: {error}"
+                        ) from error
+        return records
+
+    def heads(self) -> list[Head]:
+        """Return what resuming needs of all records, in the order written, without validating the rest of them.
+
+        Raises
+        ------
+        ValueError
+            When a complete line is not a record; the message names file and line.
+        """
+        return [head for number, line in self._lines() if (head := self._head(number, line))]
+
+    def _head(self, number: int, line: bytes) -> Head | None:
+        found = _HEAD.match(line)
+        if found and line.endswith(b"}}\n") and _LAST_KEY in line:
+            job_id, status, wall_s, run, backend, dataset = map(_parsed, found.groups())
+            return Head(job_id, Status(status), wall_s, run, backend, dataset)
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return None
+        try:
+            identity = record["identity"]
+            names = (identity["run"], identity["backend"], identity["dataset"])
+            return Head(record["job_id"], Status(record["status"]), record.get("wall_s"), *names)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path}:{number}: not a record of this version: {error!r}") from error
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        new = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if new:
+                _make_durable(self.path.parent)
+            yield file
+        finally:
+            os.close(file)
+
+
+def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
+    """Return the last record of each job id: the one that counts after a resume."""
+    return {record.job_id: record for record in records}
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the collector from searching millions of new objects for garbage again and again: none of them is."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@lru_cache(maxsize=4096)
+def _parsed(token: bytes) -> Any:
+    return json.loads(token)
+
+
+def _write(file: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(file, content) :]
+
+
+def _make_durable(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

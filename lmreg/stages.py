@@ -1,0 +1,69 @@
+"""Objectives of a solve in turn, from coarse to fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmreg.grid import Grid
+from lmreg.model import Level
+from lmreg.pyramid import level_grid, level_spacing_mm
+from lmreg.sampling import Interpolation
+from lmreg.similarity import Hessian
+
+COARSE_TOLERANCE = 1e-3
+# The steps that few parameters take below full resolution are steps saved there, at eight times the price.
+APPROACH_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Iterations on one objective.
+
+    Attributes
+    ----------
+    level : Level
+        Resolution.
+    interpolation : "linear" or "cubic"
+        Of the moving image.
+    hessian : "gauss_newton" or "exact"
+        Of the steps.
+    tolerance : float
+        See :func:`lmreg.levenberg_marquardt.minimise`.
+    """
+
+    level: Level
+    interpolation: Interpolation
+    hessian: Hessian
+    tolerance: float
+
+
+def pyramid_stages(
+    fixed: Grid,
+    moving: Grid,
+    *,
+    levels: int,
+    interpolation: Interpolation,
+    hessian: Hessian,
+    tolerance: float,
+    approach_tolerance: float,
+) -> tuple[Stage, ...]:
+    """Stages from coarse to fine, one per level.
+
+    ``approach_tolerance`` is that of the level below full resolution. Coarse levels always run on the cubic
+    interpolant: there the linear one blurs the moving image, which biases the solution.
+    """
+    stages = []
+    for number in reversed(range(levels)):
+        spacing = level_spacing_mm(fixed, moving, number)
+        level = Level(number, level_grid(fixed, spacing, number), level_grid(moving, spacing, number))
+        finest = number == 0
+        least = 0.0 if finest else approach_tolerance if number == 1 else COARSE_TOLERANCE
+        stages.append(
+            Stage(
+                level,
+                interpolation if finest else "cubic",
+                hessian if finest else "exact",
+                max(tolerance, least),
+            )
+        )
+    return tuple(stages)

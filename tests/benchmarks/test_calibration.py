@@ -1,0 +1,56 @@
+import pytest
+
+from benchmarks.calibration import calibrate, calibration_config, calibration_jobs
+from benchmarks.config_file import ConfigError
+from benchmarks.plan import make_plan
+from benchmarks.record_store import RecordStore
+from benchmarks.runner import run_settings
+
+
+@pytest.fixture
+def plan_of(tmp_path):
+    return lambda config, repeats=2: make_plan(
+        calibration_config(config, None, repeats), tmp_path / "cache", "toy.yaml"
+    )
+
+
+def test_one_backend_runs_under_two_names_in_two_processes(toy_config, plan_of, tmp_path):
+    config = toy_config("Shift", "Raises", resources={"threads": 1}, timing={"warmup": 0})
+    plan = plan_of(config)
+    jobs = calibration_jobs(plan, pairs=1)
+    assert len(jobs) == len({job.job_id for job in jobs}) == 4
+    settings = run_settings(plan.config, tmp_path / "cache", tmp_path / "results")
+    (found,) = calibrate(plan, jobs, settings, lambda job: None, lambda record: None)
+    assert (found.run, found.backend, found.threads) == ("shift", "toy:Shift", 1)
+    (pair,) = found.pairs
+    assert pair.pair_id == "blobs-0"
+    assert len(pair.first) == len(pair.second) == 2
+    assert found.floor(1) >= 1
+    records = RecordStore(tmp_path / "results" / "records.jsonl").read()
+    assert sorted(record.identity.run for record in records) == ["first", "first", "second", "second"]
+
+
+def test_names_alternate_in_shuffled_order(toy_config, plan_of):
+    plan = plan_of(toy_config("Shift"), repeats=20)
+    jobs = calibration_jobs(plan, pairs=1)
+    names = [job.identity.run for job in jobs]
+    assert names.count("first") == names.count("second") == 20
+    assert [job.identity.repeat for job in jobs] == sorted(list(range(20)) * 2)
+    assert 5 <= names[::2].count("first") <= 15
+
+
+def test_a_backend_that_fails_makes_no_calibration(toy_config, plan_of, tmp_path):
+    plan = plan_of(toy_config("Raises"))
+    jobs = calibration_jobs(plan, pairs=1)
+    settings = run_settings(plan.config, tmp_path / "cache", tmp_path / "results")
+    with pytest.raises(ConfigError, match=r"raises on blobs-0 ended failed: .*lost its way"):
+        calibrate(plan, jobs, settings, lambda job: None, lambda record: None)
+
+
+def test_the_oracle_is_taken_unless_told_otherwise(toy_config):
+    config = toy_config("Shift", "Raises", figures={"oracle": "raises"}, resources={"jobs": 4})
+    assert calibration_config(config, None, 3).runs[0].label == "raises"
+    chosen = calibration_config(config, "shift", 3)
+    assert (chosen.runs[0].label, chosen.runs[0].repeats, chosen.resources.jobs) == ("shift", 3, 1)
+    with pytest.raises(ConfigError, match="did you mean 'shift'"):
+        calibration_config(config, "shfit", 3)

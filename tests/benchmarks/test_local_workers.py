@@ -1,0 +1,167 @@
+"""Real faults in real worker processes: each leaves its record, takes nothing with it and leaves nothing behind."""
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.records import Status
+
+ONE_PAIR = {"name": "toy:ToyDataset", "params": {"count": 1}}
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    """Return a function that lists the processes that backends told of."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    monkeypatch.setenv("TOY_NOTES", str(folder))
+    return lambda: [int(path.name) for path in folder.iterdir()]
+
+
+@pytest.fixture
+def run_faulty(toy_config, run_toy):
+    """Run one backend, then a sound one, on one pair; return the record of the first."""
+
+    def run(name, **sections):
+        config = toy_config(name, "Shift", dataset=ONE_PAIR, timing={"warmup": 0}, **sections)
+        records = {record.identity.run: record for record in run_toy(config)}
+        assert records["shift"].status is Status.OK
+        return records[name.lower()]
+
+    return run
+
+
+def runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+FAULTS = {
+    "Raises": (Status.FAILED, "RuntimeError: the optimiser lost its way"),
+    "Exits": (Status.FAILED, "SystemExit: 3"),
+    "Interrupts": (Status.FAILED, "KeyboardInterrupt"),
+    "NotFinite": (Status.INVALID, "not finite"),
+    "WrongDimension": (Status.INVALID, "the transform is 3D, the pair 2D"),
+    "WrongGrid": (
+        Status.INVALID,
+        "the displacement field covers 0% of the fixed mask: it lies on a wrong grid",
+    ),
+    "ExitsAtOnce": (Status.KILLED, "the worker process exited with code 0; see toy.ExitsAtOnce.log"),
+    "ClosesEverything": (
+        Status.KILLED,
+        "the worker process exited with code 1; see toy.ClosesEverything.log",
+    ),
+    "Crashes": (Status.KILLED, "the worker process was ended by SIGSEGV"),
+    "Killed": (Status.KILLED, "the worker process was ended by SIGKILL"),
+    "NotInstalled": (Status.UNAVAILABLE, "surely_not_installed"),
+    "Volumes": (Status.UNSUPPORTED, "volumes does 3D images, not 2D"),
+}
+
+
+def test_each_fault_is_recorded_as_what_it_was_and_the_others_go_on(toy_config, run_toy):
+    records = run_toy(toy_config(*FAULTS, "Shift", dataset=ONE_PAIR, resources={"jobs": 2, "threads": 1}))
+    found = {record.identity.backend.removeprefix("toy:"): record for record in records}
+    assert found.pop("Shift").status is Status.OK
+    assert {name: record.status for name, record in found.items()} == {
+        name: status for name, (status, _) in FAULTS.items()
+    }
+    for name, (_, message) in FAULTS.items():
+        assert message in found[name].failure.message
+    assert all(record.wall_s > 0 for record in records)
+    assert found["Raises"].failure.stage == "warm-up"
+    assert "toy.py" in found["Raises"].failure.detail
+    assert found["Crashes"].failure.stage == "worker"
+
+
+@pytest.mark.parametrize("backend", ["Hangs", "HangsInC"])
+def test_a_job_is_ended_at_its_time_limit(run_faulty, backend):
+    record = run_faulty(backend, limits={"timeout_s": 2})
+    assert record.status is Status.TIMEOUT
+    assert "2 s" in record.failure.message
+
+
+@pytest.mark.parametrize("backend", ["Allocates", "AllocatesInChild"])
+def test_a_job_is_ended_at_its_memory_limit_with_all_that_it_started(run_faulty, backend):
+    record = run_faulty(backend, limits={"memory_mib": 900})
+    assert record.status is Status.OOM
+    assert "900 MiB" in record.failure.message
+
+
+def test_a_run_may_have_limits_of_its_own(toy_config, run_toy):
+    runs = [
+        {"label": "hangs", "backend": "toy:Hangs", "limits": {"timeout_s": 1}},
+        {"label": "allocates", "backend": "toy:Allocates", "limits": {"memory_mib": 900}},
+    ]
+    records = run_toy(toy_config(runs=runs, dataset=ONE_PAIR))
+    assert {record.status for record in records} == {Status.TIMEOUT, Status.OOM}
+
+
+@pytest.mark.parametrize("backend", ["LeavesChildren", "LeavesChildrenAndCrashes"])
+def test_processes_that_a_job_left_running_are_ended(run_faulty, notes, backend):
+    assert run_faulty(backend).status is (Status.OK if backend == "LeavesChildren" else Status.KILLED)
+    assert len(notes()) == 3
+    assert not [pid for pid in notes() if runs(pid)]
+
+
+def test_a_forked_copy_of_the_worker_does_not_answer_in_its_place(run_faulty, notes):
+    assert run_faulty("Doubles").status is Status.OK
+    assert not [pid for pid in notes() if runs(pid)]
+
+
+@pytest.mark.parametrize(("fresh", "processes"), [(False, 1), (True, 2)])
+def test_a_worker_is_reused_unless_every_job_shall_have_its_own(toy_config, run_toy, notes, fresh, processes):
+    resources = {"threads": 1, "fresh_workers": fresh}
+    records = run_toy(toy_config("TellsItsProcess", resources=resources))
+    assert [record.status for record in records] == [Status.OK, Status.OK]
+    assert len(notes()) == processes
+
+
+def test_a_worker_in_which_a_job_left_threads_is_replaced(toy_config, run_toy, notes):
+    records = run_toy(toy_config("LeavesThreads", timing={"warmup": 0}))
+    assert [record.status for record in records] == [Status.OK, Status.OK]
+    assert len(notes()) == 2
+
+
+def test_megabytes_of_output_go_to_the_log(run_faulty, tmp_path, capfd):
+    assert run_faulty("Floods").status is Status.OK
+    assert "xxx" not in capfd.readouterr().out
+    assert (tmp_path / "results" / "logs" / "toy.Floods.log").stat().st_size >= 20 * 2**20
+
+
+def test_limits_and_durations_do_not_follow_a_clock_that_steps_back(run_faulty, monkeypatch):
+    hours = itertools.count(500_000, -1)
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
+    record = run_faulty("Hangs", limits={"timeout_s": 2})
+    assert record.status is Status.TIMEOUT
+    assert 2 <= record.wall_s < 600
+
+
+@pytest.fixture
+def small_cgroup(monkeypatch):
+    """Make a group of processes that the kernel lets have 600 MiB."""
+    root = Path("/sys/fs/cgroup")
+    version_1 = (root / "memory").is_dir()
+    folder = (root / "memory" if version_1 else root) / f"regbench-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        limit = "memory.limit_in_bytes" if version_1 else "memory.max"
+        (folder / limit).write_text(str(600 * 2**20))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"control groups cannot be made here: {error}")
+    monkeypatch.setenv("TOY_CGROUP", str(folder))
+    yield
+    folder.rmdir()
+
+
+def test_a_worker_that_the_kernel_ended_for_memory_is_out_of_memory(run_faulty, small_cgroup):
+    record = run_faulty("AllocatesInCgroup")
+    assert record.status is Status.OOM
+    assert "the system ran out of memory" in record.failure.message

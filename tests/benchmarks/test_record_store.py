@@ -1,0 +1,189 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.record_store import RecordStore, latest
+from benchmarks.records import Status
+
+
+def test_records_come_back_as_they_were_written(tmp_path, make_record):
+    store = RecordStore(tmp_path / "deep" / "records.jsonl")
+    written = [make_record("a"), make_record("b", trace=((1.0, float("inf")), (0.5,)))]
+    for item in written:
+        store.append(item)
+    assert store.read() == written
+
+
+def test_a_torn_line_loses_only_itself(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("a"))
+    with store.path.open("ab") as file:
+        file.write(make_record("b").model_dump_json().encode()[:200])
+    assert [item.job_id for item in store.read()] == ["a"]
+    store.append(make_record("c"))
+    assert [item.job_id for item in store.read()] == ["a", "c"]
+
+
+def test_a_complete_line_that_is_no_record_is_an_error_naming_the_line(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("a"))
+    with store.path.open("a") as file:
+        file.write('{"job_id": "b"}\n')
+    with pytest.raises(ValueError, match=r"records\.jsonl:2: not a record"):
+        store.read()
+
+
+def test_an_absent_store_is_empty(tmp_path):
+    assert RecordStore(tmp_path / "none.jsonl").read() == []
+
+
+def test_the_last_record_of_a_job_counts(make_record):
+    first, second = make_record("a", status="failed"), make_record("a")
+    assert latest([first, make_record("b"), second])["a"] is second
+
+
+def test_heads_say_what_the_records_say(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    awkward = {"run": 'a "status":"ok" \\ \u00e9', "params": {"status": "x", "provenance": {"a": {}}}}
+    written = [
+        make_record("a", wall_s=1.5),
+        make_record("b", status="timeout", identity=awkward, wall_s=2),
+        make_record("c", status="failed"),
+    ]
+    for item in written:
+        store.append(item)
+    expected = [
+        (
+            item.job_id,
+            item.status,
+            item.wall_s,
+            item.identity.run,
+            item.identity.backend,
+            item.identity.dataset,
+        )
+        for item in written
+    ]
+    assert store.heads() == expected
+
+
+def test_heads_of_lines_written_otherwise(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    record = json.loads(make_record("a", status="invalid").model_dump_json())
+    del record["wall_s"]
+    store.path.write_text(json.dumps(record, indent=None, sort_keys=True) + "\n")
+    (head,) = store.heads()
+    assert head.status is Status.INVALID
+    assert head.wall_s is None
+    store.path.write_text('{"job_id": "b"}\n')
+    with pytest.raises(ValueError, match=r"records\.jsonl:1: not a record"):
+        store.heads()
+
+
+@pytest.mark.parametrize("follows", [b"", b"\n"])
+def test_wherever_a_record_is_cut_off_it_does_not_count(tmp_path, make_record, follows):
+    whole = (
+        make_record("a", after={"dice": 0.5}, wall_s=1.0, labels={"x": {"dice": 0.5}})
+        .model_dump_json()
+        .encode()
+    )
+    store = RecordStore(tmp_path / "records.jsonl")
+    for length in range(1, len(whole)):
+        store.path.write_bytes(whole[:length] + follows)
+        assert store.heads() == []
+    store.path.write_bytes(whole + follows)
+    assert [head.job_id for head in store.heads()] == ["a"]
+
+
+def test_mending_removes_a_torn_end_and_nothing_else(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.mend()
+    assert not store.path.exists()
+    store.append(make_record("a"))
+    sound = store.path.read_bytes()
+    store.mend()
+    assert store.path.read_bytes() == sound
+    store.path.write_bytes(sound + sound[:200])
+    store.mend()
+    assert store.path.read_bytes() == sound
+    store.path.write_bytes(sound + sound[:-1])
+    store.mend()
+    assert store.path.read_bytes() == sound + sound
+    store.path.write_bytes(sound[:200])
+    store.mend()
+    assert store.path.read_bytes() == b""
+
+
+FILL = """
+import resource, sys
+from pathlib import Path
+from benchmarks.record_store import RecordStore, StoreError
+from benchmarks.records import RunRecord
+
+store = RecordStore(Path(sys.argv[1]))
+record = RunRecord.model_validate_json(sys.stdin.read())
+if len(sys.argv) > 2:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+for number in range(1000):
+    store.append(record.model_copy(update={"job_id": str(number)}))
+"""
+
+
+def fill(path, record, *limit):
+    """Store records in another process until the file cannot grow; return how the process ended."""
+    return subprocess.run(
+        [sys.executable, "-c", FILL, str(path), *map(str, limit)],
+        input=record.model_dump_json(),
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def check_whole(path, record):
+    store = RecordStore(path)
+    text = path.read_bytes()
+    assert text.endswith(b"\n")
+    ids = [json.loads(line)["job_id"] for line in text.splitlines()]
+    assert ids == [str(number) for number in range(len(ids))]
+    return store
+
+
+def test_a_file_that_may_not_grow_keeps_whole_records_and_goes_on_later(tmp_path, make_record):
+    path = tmp_path / "records.jsonl"
+    done = fill(path, make_record("a"), 10_000)
+    assert done.returncode == 1
+    assert "StoreError" in done.stderr
+    assert "records.jsonl: a record cannot be stored: File too large" in done.stderr
+    store = check_whole(path, make_record("a"))
+    count = len(store.read())
+    store.append(make_record("later"))
+    assert len(store.read()) == count + 1
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """Mount a file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"file systems cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_whole_records_and_goes_on_later(tiny_disk, make_record):
+    ballast = tiny_disk / "ballast"
+    ballast.write_bytes(bytes(20_000))
+    path = tiny_disk / "records.jsonl"
+    done = fill(path, make_record("a"))
+    assert "records.jsonl: a record cannot be stored: No space left on device" in done.stderr
+    store = check_whole(path, make_record("a"))
+    count = len(store.read())
+    ballast.unlink()
+    store.append(make_record("later"))
+    assert [item.job_id for item in store.read()][count:] == ["later"]

@@ -1,0 +1,112 @@
+import itertools
+
+import pytest
+
+from benchmarks.config_file import ConfigError
+from benchmarks.local_workers import LocalWorkers
+from benchmarks.noise import Calibration, PairTimes, save_calibration
+from benchmarks.plan import make_plan
+from benchmarks.records import Status
+from benchmarks.rerun import find_record, rerun
+from benchmarks.results_folder import ResultsFolder
+from benchmarks.runner import run_jobs, run_settings
+from datasets.fetching import FetchRequest
+
+
+@pytest.fixture
+def stored(toy_config, tmp_path):
+    """Run two backends on one pair and return their results folder."""
+    dataset = {"name": "toy:ToyDataset", "params": {"count": 1}}
+    config = toy_config("Shift", "Raises", dataset=dataset, resources={"threads": 1}, timing={"warmup": 0})
+    plan = make_plan(config, tmp_path / "cache", "toy.yaml")
+    folder = ResultsFolder(tmp_path / "results" / "toy")
+    folder.begin(plan, "toy.yaml", [])
+    with LocalWorkers(run_settings(config, tmp_path / "cache", folder.path)) as workers:
+        run_jobs(plan.jobs, workers, folder.store, lambda job: None, lambda record: None)
+    return folder
+
+
+def of_run(folder, run):
+    """Return the record of a run that counts."""
+    return [record for record in folder.store.read() if record.identity.run == run][-1]
+
+
+@pytest.fixture
+def repeat(tmp_path):
+    """Repeat the job of a run, after its record has been changed."""
+    numbers = itertools.count()
+
+    def again(folder, run, **changes):
+        record = of_run(folder, run)
+        if changes:
+            record = record.model_copy(update=changes)
+            folder.store.append(record)
+        found = find_record(folder.path.parent, record.job_id[:10])
+        assert found.record == record
+        return rerun(
+            found, tmp_path / "cache", tmp_path / f"scratch-{next(numbers)}", FetchRequest(), 1, 1e-3
+        )
+
+    return again
+
+
+def test_a_job_repeated_gives_the_same_scores_and_changes_nothing(stored, repeat):
+    before = stored.store.path.read_bytes()
+    compared = repeat(stored, "shift")
+    assert stored.store.path.read_bytes() == before
+    assert compared.same_outcome
+    assert {score.metric for score in compared.scores} >= {"rmse", "dice", "tre_mm"}
+    assert compared.time_ratio > 0
+    assert compared.noise_floor is None
+    assert compared.same_time
+    assert compared.differences == ()
+
+
+def test_a_score_that_changed_is_told(stored, repeat):
+    record = of_run(stored, "shift")
+    compared = repeat(stored, "shift", after=record.after | {"dice": record.after["dice"] * 0.99})
+    assert not compared.same_outcome
+    assert [score.metric for score in compared.scores if not score.same] == ["dice"]
+
+
+def test_a_failure_repeated_is_the_same_outcome(stored, repeat):
+    compared = repeat(stored, "raises")
+    assert compared.same_outcome
+    assert compared.repeated.status is Status.FAILED
+    assert compared.time_ratio is None
+    assert not repeat(stored, "raises", status=Status.OK).same_outcome
+
+
+def test_a_time_beyond_the_noise_floor_is_a_difference_on_the_same_machine(stored, repeat):
+    record = of_run(stored, "shift")
+    calibration = Calibration(
+        host=record.provenance.host, cpu=record.provenance.cpu, device="cpu", threads=1, run="shift",
+        backend="toy:Shift", commit="", measured_utc="",
+        pairs=(PairTimes(dataset="toy", pair_id="blobs-0", first=(1.0,), second=(1.5,)),),
+    )  # fmt: skip
+    save_calibration(stored.path.parent, calibration)
+    compared = repeat(stored, "shift", seconds=record.seconds | {"forward": 1000.0})
+    assert compared.same_outcome
+    assert compared.noise_floor == pytest.approx(1.5)
+    assert not compared.same_time
+    elsewhere = record.provenance.model_copy(update={"host": "elsewhere"})
+    assert repeat(stored, "shift", seconds={"forward": 1000.0}, provenance=elsewhere).same_time
+
+
+def test_what_differs_between_then_and_now_is_told(stored, repeat):
+    record = of_run(stored, "shift")
+    identity = record.identity.model_copy(update={"evaluation_version": "source-of-yesterday"})
+    (kept,) = (stored.path / "environments").iterdir()
+    kept.write_text(kept.read_text().replace('"kernel": "', '"kernel": "0.99-'))
+    said = " | ".join(repeat(stored, "shift", identity=identity).differences)
+    assert "metrics: source-of-yesterday, now source-" in said
+    assert "kernel: 0.99-" in said
+    kept.unlink()
+    assert "environment: that of the record is not kept" in repeat(stored, "shift").differences
+
+
+def test_an_id_has_to_name_one_record(stored):
+    with pytest.raises(ConfigError, match="no record whose id begins with 'zzz'"):
+        find_record(stored.path.parent, "zzz")
+    with pytest.raises(ConfigError, match="2 jobs begin with ''"):
+        find_record(stored.path.parent, "")

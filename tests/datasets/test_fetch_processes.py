@@ -1,0 +1,201 @@
+"""Fetching by real processes: two at once, killed in the middle, and on disks that are really full."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+MEGABYTE = 1 << 20
+CONTENT = random.Random(2).randbytes(4 * MEGABYTE)
+
+OBTAIN = """
+import resource, sys
+from pathlib import Path
+from datasets.base import DatasetError
+from datasets.contents import Contents
+from datasets.fetching import FetchRequest
+from datasets.raw import RawFolder
+from datasets.transfer import RemoteFile
+
+root, url, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+if me := sys.argv[4:]:
+    Path(me[0]).touch()
+    while not Path(me[1]).exists():
+        pass
+contents = Contents("unpacked", lambda name: True, lambda folder: None)
+try:
+    RawFolder(root, "toy", "1").obtain(RemoteFile(url, "toy.zip"), contents, FetchRequest())
+except DatasetError as error:
+    sys.exit(f"error: {error}")
+"""
+
+DS007328 = """
+import sys
+from pathlib import Path
+from datasets.base import DatasetError
+from datasets.ds007328 import Ds007328, Ds007328Params
+from datasets.fetching import FetchRequest
+
+class Local(Ds007328):
+    graphql_url = sys.argv[2]
+
+try:
+    Local(Ds007328Params(), Path(sys.argv[1])).fetch(FetchRequest())
+except DatasetError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+@pytest.fixture
+def url(server):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("toy/image.bin", CONTENT)
+    server.files["/toy.zip"] = buffer.getvalue()
+    return server.url("/toy.zip")
+
+
+@pytest.fixture
+def start(checkout):
+    running = []
+
+    def run(script, *arguments):
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        process = subprocess.Popen(command, cwd=checkout, stderr=subprocess.PIPE, text=True)
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def finish(process):
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+def wait_for(path, size_bytes, process):
+    """Let time pass until a file has grown to a size."""
+    while not (path.is_file() and path.stat().st_size >= size_bytes):
+        assert process.poll() is None, process.communicate()
+        os.sched_yield()
+
+
+def image(root):
+    return (root / "raw" / "toy" / "1" / "unpacked" / "toy" / "image.bin").read_bytes()
+
+
+def test_two_processes_at_once_download_once(start, server, url, tmp_path):
+    """Each waits for the other before it asks, so that both find the folder missing."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    processes = [start(OBTAIN, tmp_path, url, 0, *marks) for marks in ((one, two), (two, one))]
+    assert [finish(process) for process in processes] == [(0, ""), (0, "")]
+    assert len(server.gets("/toy.zip")) == 1
+    assert image(tmp_path) == CONTENT
+
+
+def test_a_fetch_that_was_killed_is_continued(start, server, url, tmp_path):
+    server.stops["/toy.zip"] = [2 * MEGABYTE]
+    folder = tmp_path / "raw" / "toy" / "1"
+    killed = start(OBTAIN, tmp_path, url, 0)
+    wait_for(folder / "toy.zip.part", 2 * MEGABYTE, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (folder / "toy.zip").exists()
+    assert finish(start(OBTAIN, tmp_path, url, 0)) == (0, "")
+    assert [one.byte_range for one in server.gets("/toy.zip")] == [None, f"bytes={2 * MEGABYTE}-"]
+    assert image(tmp_path) == CONTENT
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "toy.zip", "unpacked"]
+
+
+@pytest.mark.parametrize("limit", [MEGABYTE, len(CONTENT)], ids=["download", "extraction"])
+def test_a_quota_that_is_reached_loses_nothing(start, server, url, tmp_path, limit):
+    code, said = finish(start(OBTAIN, tmp_path, url, limit - 1))
+    assert code == 1
+    assert said.startswith(f"error: {tmp_path / 'raw' / 'toy' / '1' / 'toy.zip.part'}: the disk is full")
+    assert said.count("\n") == 1
+    assert finish(start(OBTAIN, tmp_path, url, 0)) == (0, "")
+    assert image(tmp_path) == CONTENT
+    second = server.gets("/toy.zip")[1].byte_range
+    assert second == f"bytes={limit - 1}-"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 6 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_disk_that_fills_while_unpacking_keeps_the_archive(start, server, url, small_disk):
+    code, said = finish(start(OBTAIN, small_disk, url, 0))
+    assert code == 1
+    assert f"{small_disk / 'raw' / 'toy' / '1' / 'unpacked'}: the disk is full" in said
+    folder = small_disk / "raw" / "toy" / "1"
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "toy.zip"]
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    assert finish(start(OBTAIN, small_disk, url, 0)) == (0, "")
+    assert image(small_disk) == CONTENT
+    assert len(server.gets("/toy.zip")) == 1
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_comes(start, url, small_disk):
+    (small_disk / "other").write_bytes(bytes(3 * MEGABYTE))
+    code, said = finish(start(OBTAIN, small_disk, url, 0))
+    assert code == 1
+    assert "4.2 MB are still to come, the disk has 3." in said
+    assert "--data-dir" in said
+
+
+def test_ds007328_continues_after_a_kill(start, openneuro, ds007328_files, tmp_path):
+    name = "sub-001/ses-2024120701/anat/sub-001_ses-2024120701_T1w.nii.gz"
+    path, half = openneuro.path("1.0.1", name), len(ds007328_files[name]) // 2
+    openneuro.server.stops[path] = [half]
+    folder = tmp_path / "raw" / "ds007328" / "1.0.1"
+    killed = start(DS007328, tmp_path, openneuro.graphql_url)
+    # What openneuro-py has not yet handed to the system is not in the file.
+    wait_for(folder / ".download" / name, half // 2, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (folder / "bids").exists()
+    assert finish(start(DS007328, tmp_path, openneuro.graphql_url)) == (0, "")
+    assert (folder / "bids" / name).read_bytes() == ds007328_files[name]
+    first, second = (one.byte_range for one in openneuro.server.gets(path))
+    assert first is None
+    assert half // 2 <= int(second.removeprefix("bytes=").removesuffix("-")) <= half
+
+
+def test_ds007328_on_a_full_disk_loses_nothing(start, openneuro, ds007328_files, small_disk):
+    files = [content for name, content in ds007328_files.items() if name.endswith("nii.gz")]
+    room = 6 * MEGABYTE - max(map(len, files)) - 200_000
+    ballast = small_disk / "other"
+    ballast.write_bytes(bytes(room))
+    code, said = finish(start(DS007328, small_disk, openneuro.graphql_url))
+    assert code == 1
+    assert ".download: the disk is full" in said
+    assert said.count("\n") == 1
+    ballast.unlink()
+    assert finish(start(DS007328, small_disk, openneuro.graphql_url)) == (0, "")
+    assert (small_disk / "raw" / "ds007328" / "1.0.1" / "bids").is_dir()
