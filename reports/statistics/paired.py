@@ -117,6 +117,26 @@ def enough_pairs(n: int, tests: int) -> bool:
     return smallest_p(n) * tests <= ALPHA
 
 
+def shortage(pairs: int, subjects: int, tests: int) -> str:
+    """Return why so few pairs cannot conclude anything; empty where they can.
+
+    The rule: the smallest p value that Wilcoxon's signed-rank test has for so many pairs, times the number of tests
+    that Holm corrects for, exceeds 0.05; or there are fewer than 6 subjects for an interval over them.
+    """
+    if not enough_pairs(pairs, tests):
+        least = min(1.0, smallest_p(pairs) * tests)
+        return (
+            f"{pairs} pair{'s' * (pairs != 1)} cannot tell {tests + 1} runs apart: the smallest p value that they "
+            f"can give is {least:.2g}"
+        )
+    if subjects < FEWEST_SUBJECTS:
+        return (
+            f"pairs of {subjects} subject{'s' * (subjects != 1)} say nothing about others: an interval over "
+            f"subjects needs {FEWEST_SUBJECTS}"
+        )
+    return ""
+
+
 def improvements(metric: Metric, ours: FloatArray, theirs: FloatArray) -> FloatArray:
     """Return by how much values are better than others: the difference, of times the logarithm of the ratio.
 
@@ -191,5 +211,5 @@ def _comparison(
         p_holm=p_holm,
         difference=float(better[defined].mean()),
         interval=bootstrap.interval(better),
-        conclusive=enough_pairs(n, tests) and len(whose) >= FEWEST_SUBJECTS,
+        conclusive=not shortage(n, len(whose), tests),
     )
