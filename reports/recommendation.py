@@ -54,7 +54,7 @@ def recommendation(
     compared = compare_with(study, dataset, metric, best, list(spreads))
     said = [
         _accuracy(best, spreads, metric, compared, pairs),
-        _speed(study, dataset, best, compared, noise),
+        _speed(study, dataset, best, spreads, compared, noise),
         _regularity(study, dataset, best),
         _failures(study, dataset, runs, spreads),
         _basis(study, dataset, metric, best),
@@ -106,7 +106,14 @@ def _accuracy(
     )
 
 
-def _speed(study: Study, dataset: str, best: str, compared: Sequence[Comparison], noise: NoiseFloors) -> str:
+def _speed(
+    study: Study,
+    dataset: str,
+    best: str,
+    spreads: dict[str, Spread],
+    compared: Sequence[Comparison],
+    noise: NoiseFloors,
+) -> str:
     if study.overlapping(dataset) or len(study.by_device) > 1 or len(study.thread_counts) > 1:
         return "The times of this run are not comparable, so that no run is called fast."
     alike = [best, *(one.run for one in compared if not one.significant)]
@@ -126,9 +133,11 @@ def _speed(study: Study, dataset: str, best: str, compared: Sequence[Comparison]
         if min(others) / timed[best] > least:
             return f"It is also the fastest of these, with a median of {timed[best]:.3g} s."
         return f"Others of these are as fast: their times lie within {measured}."
+    score = fixed_digits(spreads[fastest].mean, leading_metric(study, dataset).digits)
     if ratio.lower_quartile > least:
         return (
-            f"Of these, {fastest} is the fastest: {timed[fastest]:.3g} s, where {best} takes {ratio.median:.3g} times "
+            f"Of these, {fastest} is the fastest, with an average of {score}: {timed[fastest]:.3g} s, "
+            f"where {best} takes {ratio.median:.3g} times "
             f"as long ({timed[best]:.3g} s), beyond {measured}."
         )
     return f"No other of these is clearly faster: the times overlap, or lie within {measured}."
