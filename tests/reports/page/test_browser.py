@@ -169,6 +169,7 @@ def test_filter_and_pages_of_many_pairs(visit: Visit) -> None:
     page = visit.page
     page.get_by_text(f"Every pair ({PAIRS})").click()
     table = visit.table("Dice of every pair: flat")
+    table.wait_for()
     assert table.locator("tbody tr").count() == 50
     page.get_by_role("button", name="Next").click()
     assert first_column(table)[-1] == "p59"
