@@ -72,7 +72,7 @@ class Evaluation:
     labels: Mapping[str, Mapping[str, Score]]
 
 
-def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
+def problem_of(pair: Pair, *, reveal_truth: bool = False, images: NormalisedPair | None = None) -> Problem:
     """Return what a backend sees of a pair.
 
     Intensities are normalised. With a prealignment, the moving image and its mask are resampled through it
@@ -84,13 +84,15 @@ def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
         The pair.
     reveal_truth : bool
         Hand over the true transform, relative to the prealigned start; for reference rows alone.
+    images : NormalisedPair or None
+        What :func:`normalise` makes of the pair, where that is known already.
 
     Raises
     ------
     ValueError
         When the pair's images or mask cannot be normalised.
     """
-    images = normalise(pair)
+    images = images or normalise(pair)
     moving, moving_mask = images.moving, pair.moving_mask
     if pair.prealignment is not None:
         moving = warp_image(moving, pair.prealignment, pair.fixed, outside=0.0)
@@ -105,7 +107,12 @@ def problem_of(pair: Pair, *, reveal_truth: bool = False) -> Problem:
     )
 
 
-def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Transform | None) -> Evaluation:
+def evaluate(
+    pair: Pair,
+    registration: sitk.Transform | None,
+    inverse: sitk.Transform | None,
+    images: NormalisedPair | None = None,
+) -> Evaluation:
     """Score a transform: the original moving image and labels are resampled once through the whole of it.
 
     Parameters
@@ -116,6 +123,8 @@ def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Tran
         The backend's answer, fixed to (prealigned) moving points; None scores the prealigned start.
     inverse : SimpleITK.Transform or None
         The backend's inverse, where it has one.
+    images : NormalisedPair or None
+        What :func:`normalise` makes of the pair, where that is known already.
 
     Raises
     ------
@@ -125,7 +134,7 @@ def evaluate(pair: Pair, registration: sitk.Transform | None, inverse: sitk.Tran
     ValueError
         When the pair's images or mask cannot be normalised.
     """
-    images = normalise(pair)
+    images = images or normalise(pair)
     displacement = _whole_displacement(pair, registration, images)
     whole = sampled(displacement, pair.fixed)
     scores: dict[str, Score] = {}

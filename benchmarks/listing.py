@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from importlib.util import find_spec
 from inspect import cleandoc
 from typing import Any
@@ -32,15 +32,24 @@ def parameters(name: str) -> list[Table]:
         When there is neither a backend nor a dataset of that name.
     """
     found = dataset_class(name) if name in DATASETS else adapter_class(name)
-    table = Table(title=f"Parameters of {name}", title_justify="left", caption_justify="left")
+    return _parameters(f"Parameters of {name}", found.Params)
+
+
+def _parameters(title: str, params: type[Any]) -> list[Table]:
+    """Return a table of parameters, and one of each block among them."""
+    table = Table(title=title, title_justify="left", caption_justify="left")
     for column in ("parameter", "type", "default"):
         table.add_column(column, overflow="fold")
-    for field in fields(found.Params):
+    tables = [table]
+    for field in fields(params):
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         shown = "required" if default is MISSING else repr(default)
+        if is_dataclass(default):
+            shown = "see below"
+            tables += _parameters(f"{title}: {field.name}", type(default))
         table.add_row(field.name, escape(_type_name(field.type)), escape(shown))
-    table.caption = escape(cleandoc(found.Params.__doc__ or ""))
-    return [table]
+    table.caption = escape(cleandoc(params.__doc__ or ""))
+    return tables
 
 
 def _backends() -> Table:

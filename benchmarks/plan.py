@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.interface import Adapter, DifferentiableAdapter
-from benchmarks.config import Config, DatasetConfig, LimitsConfig, OracleGate, RunConfig, RunLimitsConfig
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gate_config import OracleGate
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
@@ -208,10 +209,7 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
     ConfigError
         For an unknown name or a bad value; the message starts with ``place``.
     """
-    valid = [field.name for field in fields(params_class)] if is_dataclass(params_class) else []
-    for key in given:
-        if key not in valid:
-            raise ConfigError(f"{place}: unknown parameter {key!r}{nearest_hint(str(key), valid)}")
+    _check_names(params_class, given, place)
     try:
         return TypeAdapter(params_class).validate_python(dict(given))
     except ValidationError as error:
@@ -222,6 +220,16 @@ def _limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
     return Limits(
         timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
     )
+
+
+def _check_names(params_class: type[Any], given: Mapping[str, Any], place: str) -> None:
+    valid = {field.name: field for field in fields(params_class)} if is_dataclass(params_class) else {}
+    for key, value in given.items():
+        if key not in valid:
+            raise ConfigError(f"{place}: unknown parameter {key!r}{nearest_hint(str(key), valid)}")
+        block = type(valid[key].default)
+        if is_dataclass(block) and isinstance(value, Mapping):
+            _check_names(block, value, f"{place}.{key}")
 
 
 def _dump(params: Any) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def rerun(
     versions = {
         "backend": (identity.backend_version, backend_version(adapter_class(identity.backend))),
         "metrics": (identity.evaluation_version, evaluation_version()),
-        "dataset": (identity.dataset_version, dataset.version),
+        "dataset": (identity.dataset_version, dataset.versions().get(identity.pair_id, "absent")),
     }
     limits = Limits(config.limits.timeout_s, config.limits.memory_mib)
     job = Job(record.job_id, identity, limits, keep_panels=False)

@@ -1,6 +1,6 @@
 """Differentiable nonlinear least-squares image registration."""
 
-from lmreg.adjoint import Adjoint, Implicit, SingularHessianWarning, Truncated, Unroll
+from lmreg.adjoint import Adjoint, Implicit, SingularHessianWarning, Truncated, UnconvergedWarning, Unroll
 from lmreg.diffeomorphic import Diffeomorphic
 from lmreg.grid import Grid
 from lmreg.levenberg_marquardt import Status
@@ -28,6 +28,7 @@ __all__ = [
     "SingularHessianWarning",
     "Status",
     "Truncated",
+    "UnconvergedWarning",
     "Unroll",
     "register",
     "warp",

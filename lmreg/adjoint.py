@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmreg.levenberg_marquardt import repeat
+from lmreg.levenberg_marquardt import Status, repeat
 from lmreg.normal import DenseEquations, MatrixFreeEquations
 from lmreg.objective import Evaluation, Objective, contract, contract_axes
 from lmreg.problem import Images, Problem, Solution
@@ -25,6 +25,10 @@ SOLVE_TOLERANCE = 1e-10
 
 class SingularHessianWarning(UserWarning):
     """The Hessian at the solution is not positive definite: the gradient there is not well defined."""
+
+
+class UnconvergedWarning(UserWarning):
+    """The solve ended before a solution: the implicit gradient is that of a solution nearby."""
 
 
 class Adjoint(ABC):
@@ -81,6 +85,13 @@ class Implicit(Adjoint):
     def surrogate(
         self, problem: Problem, solution: Solution, images: Images, by_state: Tensor, by_warped: Tensor
     ) -> Tensor:
+        if solution.status is not Status.CONVERGED:
+            warnings.warn(
+                f"the solve ended as {solution.status.value}, not converged; the implicit gradient there may be "
+                "wrong: allow more iterations, raise the regularisation, or choose Unroll() or Truncated(steps)",
+                UnconvergedWarning,
+                stacklevel=2,
+            )
         state, threshold = solution.evaluation.state, solution.evaluation.threshold
         objective = problem.final_objective(images)
         transform = objective.transform
@@ -120,7 +131,7 @@ class Implicit(Adjoint):
     def _with_hessian(self, objective: Objective, evaluation: Evaluation) -> Evaluation:
         """The evaluation with the second derivatives that this adjoint asks for."""
         if self.hessian == objective.hessian:
-            return evaluation
+            return objective.bent(evaluation)
         match = objective.term.compare(evaluation.warped, evaluation.threshold, self.hessian)
         bend = None
         if self.hessian == "exact":

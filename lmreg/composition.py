@@ -78,7 +78,7 @@ class Path:
     Attributes
     ----------
     steps : tuple of Step
-        One for each increment.
+        One for each increment, or none where they were not asked for.
     displacement : Tensor
         At the nodes, after the last increment.
     costs : tuple of float
@@ -131,7 +131,7 @@ class CompositionLevel:
     jacobian: Tensor
     voxels: float
 
-    def descend(self, displacement: Tensor, schedule: Schedule) -> Path:
+    def descend(self, displacement: Tensor, schedule: Schedule, *, keep_steps: bool) -> Path:
         """Compose increments until the cost hardly falls any more."""
         costs: list[float] = []
         steps: list[Step] = []
@@ -142,8 +142,10 @@ class CompositionLevel:
             if len(costs) > 1 and abs(costs[-2] - costs[-1]) <= schedule.tolerance * costs[-1]:
                 return Path(tuple(steps), displacement, tuple(costs), Status.CONVERGED)
             rises = len(costs) > 1 and costs[-1] >= costs[-2]
-            steps.append(Step(displacement, None if rises else carried))
-            displacement, carried = self._advance(steps[-1], match, slope, schedule)
+            step = Step(displacement, None if rises else carried)
+            if keep_steps:
+                steps.append(step)
+            displacement, carried = self._advance(step, match, slope, schedule)
         return Path(tuple(steps), displacement, tuple(costs), Status.MAX_ITERATIONS)
 
     def advance(self, step: Step, schedule: Schedule) -> tuple[Tensor, Tensor]:

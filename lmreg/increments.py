@@ -76,7 +76,11 @@ class Increments:
 
     @torch.no_grad()
     def fit(self, fixed: Tensor, moving: Tensor) -> Fit:
-        """Register one pair of images, shape (1, *spatial) each, level by level from coarse to fine."""
+        """Register one pair of images, shape (1, *spatial) each, level by level from coarse to fine.
+
+        The steps on the way are kept where one of the images requires a gradient.
+        """
+        keep_steps = fixed.requires_grad or moving.requires_grad
         paths: list[Path] = []
         for number, level in enumerate(self.levels):
             stage = self._stage(level, *self._features(level, fixed, moving))
@@ -84,7 +88,8 @@ class Increments:
                 displacement = self._carry(number, stage, paths[-1].displacement)
             else:
                 displacement = fixed.new_zeros(fixed.ndim - 1, *stage.nodes.shape)
-            paths.append(stage.descend(displacement, self.options.schedule(level.number)))
+            schedule = self.options.schedule(level.number)
+            paths.append(stage.descend(displacement, schedule, keep_steps=keep_steps))
         return Fit(unfolded(stage.nodes, paths[-1].displacement), tuple(paths))
 
     def backward(

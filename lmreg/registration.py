@@ -231,7 +231,7 @@ def _register_diffeomorphic(
     stages = _stages(options, options.interpolation if polished else "linear", COARSE_TOLERANCE)
     levels = tuple(stage.level for stage in stages)
     increments = Increments(choice, levels, matrix, options.similarity, options.huber, weights)
-    fitted = increments.fit(images.fixed.detach(), images.moving.detach())
+    fitted = increments.fit(images.fixed, images.moving)
     voxels = float(images.fixed.numel() if weights is None else weights.sum())
     model = NodalDisplacement(choice, options.fixed, matrix, fitted.displacement, voxels)
     problem = Problem(

@@ -77,16 +77,19 @@ def overrides_for(config, listed, *, quick):
         place = "dataset" if config.dataset else f"datasets.{number}"
         if dataset.name == "csv":
             asked.append(f"{place}.params.path={listed}")
+            if quick:
+                asked.append(f"{place}.params.preparation.spacing_mm=4")
         if dataset.name in ARCHIVES:
             asked.append(f"{place}.params.subset=1")
         if quick and dataset.name == "ds007328":
             asked.append(f"{place}.pairs=[f1*]")
+            if dataset.params["form"] == "volume":
+                asked.append(f"{place}.params.preparation.spacing_mm=4")
     for number, run in enumerate(config.runs if quick else ()):
         # What stops early has no gradient; lmreg is quick enough as it is.
         params = {field.name for field in fields(adapter_class(run.backend).Params)}
         if "iterations" in params and run.backend != "torch_lm":
-            levels = len(run.params.get("iterations", [0] * 3))
-            asked.append(f"runs.{number}.params.iterations={[2] * levels}")
+            asked.append(f"runs.{number}.params.iterations=[2, 2]")
     return asked
 
 

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dask
 import pytest
+import yaml
 from distributed import LocalCluster
 
 from benchmarks.cluster import ClusterWorkers
@@ -123,3 +126,18 @@ def test_nothing_is_written_outside_the_results_folder(tmp_path):
         with pytest.raises(ValueError, match="outside the results folder"):
             _inside(tmp_path, name)
     assert _inside(tmp_path, "artefacts/a.npz") == Path(tmp_path / "artefacts" / "a.npz")
+
+
+def test_the_command_hands_its_jobs_to_a_scheduler(cluster, toy_config, tmp_path):
+    config = toy_config("Shift", **ONE_PAIR, timing={"warmup": 0})
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True)))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "run", str(path), "--scheduler", cluster.scheduler_address,
+         "--results-dir", str(tmp_path), "--data-dir", str(tmp_path / "cache")],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (record,) = RecordStore(tmp_path / "toy" / "records.jsonl").read()
+    assert record.status is Status.OK
+    assert (tmp_path / "toy" / "report.md").is_file()

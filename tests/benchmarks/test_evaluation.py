@@ -15,7 +15,15 @@ from benchmarks.evaluation import InvalidResult, evaluate, problem_of, scored_la
 from datasets.pair import Pair, PairInfo
 from datasets.template import Template2D, Template2DParams
 
-OF_THE_JOB = {"forward_s", "backward_s", "prepare_s", "peak_rss_mib", "peak_cuda_mib"}
+OF_THE_JOB = {
+    "forward_s",
+    "backward_s",
+    "prepare_s",
+    "peak_rss_mib",
+    "peak_cuda_mib",
+    "gradient_cosine",
+    "gradient_norm_ratio",
+}
 SHIFT_MM = (3.0, -2.0)
 
 

@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from benchmarks.config_file import ConfigError
-from benchmarks.plan import job_id, make_plan
+from benchmarks.plan import build_params, job_id, make_plan
+from benchmarks.plugins import dataset_class
 
 
 @pytest.fixture
@@ -199,3 +200,12 @@ def test_the_same_under_two_names_is_measured_twice(toy_config, plan):
     assert len({job.job_id for job in both}) == 4
     renamed = {job.job_id for job in both if job.identity.run == "renamed"}
     assert renamed == {job.job_id for job in alone}
+
+
+def test_a_misspelt_parameter_of_a_block_is_named_with_its_place():
+    given = {"path": "pairs.csv", "preparation": {"spacing": 1}}
+    with pytest.raises(ConfigError) as caught:
+        build_params(dataset_class("csv").Params, given, "x.yaml: dataset.params")
+    assert str(caught.value) == (
+        "x.yaml: dataset.params.preparation: unknown parameter 'spacing' (did you mean 'spacing_mm'?)"
+    )

@@ -57,7 +57,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 
 @pytest.mark.parametrize("options", MODELS)
-@pytest.mark.parametrize("similarity", ["ssd", "ncc", "mind"])
+@pytest.mark.parametrize("similarity", ["ssd", "ncc", lmreg.LNCC(noise=0.1), "mind"], ids=str)
 def test_implicit_gradient_is_right_with_a_large_residual(options, similarity, deformed_pair: Pairs, smooth):
     fixed, moving = deformed_pair((40, 36), residual=0.3)
     found, expected = directional(fixed, moving, smooth, similarity=similarity, **options, **TIGHT)
@@ -161,11 +161,30 @@ def test_single_precision_with_default_settings_is_close(deformed_pair: Pairs, s
     assert float(found.norm() / exact.norm()) == pytest.approx(1, abs=0.05)
 
 
-def test_implicit_gradient_is_right_on_two_real_subjects(two_subjects: tuple[Tensor, Tensor], smooth):
+@pytest.mark.parametrize("similarity", ["ssd", "ncc", "lncc", "mind"])
+def test_implicit_gradient_is_right_on_two_real_subjects(
+    similarity: str, two_subjects: tuple[Tensor, Tensor], smooth
+):
     fixed, moving = two_subjects
-    options = {"model": "bspline", "control_points": 4, "bending": 1e-2}
+    options = {"model": "bspline", "control_points": 4, "bending": 1e-2, "similarity": similarity}
     found, expected = directional(fixed, moving, smooth, **options, **TIGHT | {"levels": 3})
     assert relative_error(found, expected) < 1e-3
+
+
+@pytest.mark.parametrize("similarity", ["ssd", "ncc", "lncc", "mind"])
+def test_single_precision_with_default_settings_is_right_on_two_real_subjects(
+    similarity: str, two_subjects: tuple[Tensor, Tensor], smooth
+):
+    probe = smooth((96, 96), 50, 3.0)[None]
+
+    def gradient(dtype: torch.dtype, **options: Any) -> Tensor:
+        leaves = [image.to(dtype).requires_grad_() for image in two_subjects]
+        loss = loss_of(*leaves, probe.to(dtype), control_points=4, similarity=similarity, **options)
+        return torch.cat(torch.autograd.grad(loss, leaves)).double().reshape(-1)
+
+    found, exact = gradient(torch.float32), gradient(torch.float64, tolerance=1e-22, iterations=200)
+    assert float(torch.nn.functional.cosine_similarity(found, exact, dim=0)) > 0.99
+    assert float(found.norm() / exact.norm()) == pytest.approx(1, abs=0.05)
 
 
 def test_a_singular_hessian_is_reported(deformed_pair: Pairs):
@@ -175,6 +194,15 @@ def test_a_singular_hessian_is_reported(deformed_pair: Pairs):
         rows, moving.mean(dim=3, keepdim=True).expand_as(moving).contiguous(), model="translation"
     )
     with pytest.warns(lmreg.SingularHessianWarning, match="not positive definite"):
+        result.warped.square().sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore::lmreg.SingularHessianWarning")
+def test_a_solve_that_did_not_converge_is_reported(deformed_pair: Pairs):
+    fixed, moving = deformed_pair((40, 36), residual=0.3)
+    result = lmreg.register(fixed, moving.requires_grad_(), control_points=5, levels=1, iterations=2)
+    assert result.status != (lmreg.Status.CONVERGED,)
+    with pytest.warns(lmreg.UnconvergedWarning, match="not converged"):
         result.warped.square().sum().backward()
 
 
