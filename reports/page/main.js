@@ -18,7 +18,7 @@ function contents() {
 function figure({ title, caption, images, note }) {
   const pictures = images.map(({ url, title: alt, width, height }) => {
     const made = element("img", { src: url, alt, width, height, loading: "lazy" });
-    return element("div", { class: "scroll paper", role: "region", tabindex: "0", "aria-label": alt }, made);
+    return element("div", { class: "scroll paper", role: "group", tabindex: "0", "aria-label": alt }, made);
   });
   const said = element("figcaption", {}, element("strong", {}, `${title}. `), caption, note ? ` ${note}` : "");
   return element("figure", {}, ...pictures, said);

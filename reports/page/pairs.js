@@ -32,7 +32,9 @@ function pairButton(dataset, pair, back) {
 }
 
 function pairSource(dataset, back) {
-  const several = new Set(dataset.kinds).size > 1;
+  // Where every pair is a kind of its own, a column of kinds says nothing.
+  const named = dataset.pairs.every((pair, index) => pair === dataset.kindNames[dataset.kinds[index]]);
+  const several = !named && new Set(dataset.kinds).size > 1;
   return {
     several,
     length: dataset.pairs.length,
@@ -61,6 +63,7 @@ function openPairs(dataset, run, name) {
   const itself = run === BEFORE || dataset.runs[run].untouched;
   const start = !itself && dataset.before[name] ? [BEFORE] : [];
   const runs = [run, ...start];
+  const messages = run !== BEFORE && Object.keys(dataset.runs[run].messages).length > 0;
   const order = metric.better === "higher" ? "ascending" : "descending";
   const table = new SortableTable({
     title: dataset.name,
@@ -69,7 +72,7 @@ function openPairs(dataset, run, name) {
       ...base.columns,
       { heading: metric.title, align: "right" },
       ...start.map(() => ({ heading: "Before", align: "right" })),
-      { heading: "Message", align: "left" },
+      ...(messages ? [{ heading: "Message", align: "left" }] : []),
     ],
     length: base.length,
     sort: { column: shown, order },
@@ -83,7 +86,7 @@ function openPairs(dataset, run, name) {
     cells: (pair) => [
       ...base.start(pair),
       ...runs.map((which) => scoreCell(dataset, which, metric, pair)),
-      { content: messageOf(dataset, run, pair) },
+      ...(messages ? [{ content: messageOf(dataset, run, pair) }] : []),
     ],
   });
   showDetail(title, null, table.element);

@@ -45,7 +45,7 @@ class SortableTable {
       element("thead", {}, element("tr", {}, ...this.headings)),
       this.body
     );
-    const box = element("div", { class: "scroll", role: "region", tabindex: "0", "aria-labelledby": captionId }, table);
+    const box = element("div", { class: "scroll", role: "group", tabindex: "0", "aria-labelledby": captionId }, table);
     const parts = [box, this.pager];
     if (length >= FILTER_FROM) parts.unshift(this.toolbar());
     if (caption) parts.push(element("p", { class: "note" }, caption));
