@@ -11,9 +11,10 @@ from benchmarks.gates import evaluate_gates
 from benchmarks.noise import NoiseFloors
 from reports.document import Background, report_text
 from reports.export import pair_json, results_csv
+from reports.figures.drawing import FOLDER as FIGURES
+from reports.figures.drawing import SUFFIXES
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
-from reports.pictures import FOLDER as FIGURES
 from reports.pictures import draw_pictures
 from reports.study import Records, Study
 
@@ -61,7 +62,8 @@ def build_report(
     pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
     numbers = _write_numbers(study, folder)
     drawn = [found.paths for found in pictures.values()]
-    _remove_others(folder, FIGURES, ".png", set().union(*drawn))
+    for suffix in SUFFIXES:
+        _remove_others(folder, FIGURES, suffix, set().union(*drawn))
     _remove_others(folder, PAIRS, ".json", numbers)
     background = Background(command, descriptions, pending, noise)
     report = folder / "report.md"
