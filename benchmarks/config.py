@@ -182,14 +182,17 @@ class FiguresConfig(Section):
     Attributes
     ----------
     pairs : tuple of str
-        Glob patterns of pair ids whose images are kept for figures; empty keeps the first pair of each
-        dataset.
+        Glob patterns of pair ids that are shown in full; empty shows the first pair of each dataset.
     oracle : str or None
         Run label shown beside every backend; None leaves the oracle's panels out.
+    keep_all_up_to : int
+        Of a dataset with at most so many pairs the slices of all are kept, for the worst, median and best
+        pair of each run: about 1 MB for each run and pair. Of a larger one those of the pairs above alone.
     """
 
     pairs: tuple[str, ...] = ()
     oracle: str | None = None
+    keep_all_up_to: Annotated[int, Field(ge=0)] = 20
 
 
 # The columns of published tables.

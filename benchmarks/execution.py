@@ -25,7 +25,7 @@ from benchmarks.gradient_check import TimeLeft, check_backend
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
-from benchmarks.panels import write_panels
+from benchmarks.panels import panels_name, write_panels
 from benchmarks.plan import Job, build_params
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.processors import machine_state
@@ -163,7 +163,7 @@ class Executor:
         measurement.before = self._start(job.identity, pair, images)
         measurement.after = evaluate(pair, registration.transform, registration.inverse, images)
         if job.keep_panels:
-            name = f"artefacts/{job.job_id}.npz"
+            name = panels_name(job.job_id)
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
             measurement.artefacts["panels"] = name
             if stacks := stacks_of(pair, registration.transform):

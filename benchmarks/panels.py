@@ -49,6 +49,11 @@ class Panel:
     spacing_mm: npt.NDArray[np.float64]
 
 
+def panels_name(job_id: str) -> str:
+    """Return where the panels of a job lie, relative to the results folder."""
+    return f"artefacts/{job_id}.npz"
+
+
 def write_panels(path: Path, panels: dict[str, Panel]) -> None:
     """Write panels by plane name (``image``; ``axial``, ``coronal``, ``sagittal``) to one ``.npz`` file."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -328,6 +328,8 @@ def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
 
 
 def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
+    if len(pairs) <= config.figures.keep_all_up_to:
+        return {pair.pair_id for pair in pairs}
     if not config.figures.pairs:
         return {pair.pair_id for pair in pairs[:1]}
     return {

@@ -11,10 +11,11 @@ from benchmarks.gates import evaluate_gates
 from benchmarks.noise import NoiseFloors
 from reports.document import Background, report_tables, report_text
 from reports.export import pair_json, results_csv
+from reports.figures.drawing import FOLDER as FIGURES
+from reports.figures.drawing import SUFFIXES
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.page.render import page_text
-from reports.pictures import FOLDER as FIGURES
 from reports.pictures import draw_pictures
 from reports.study import Records, Study
 from reports.table_files import FOLDER as TABLES
@@ -67,7 +68,8 @@ def build_report(
     pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
     numbers = _write_numbers(study, folder)
     drawn = [found.paths for found in pictures.values()]
-    _remove_others(folder, FIGURES, ".png", set().union(*drawn))
+    for suffix in SUFFIXES:
+        _remove_others(folder, FIGURES, suffix, set().union(*drawn))
     _remove_others(folder, PAIRS, ".json", numbers)
     tables = write_tables(folder, report_tables(study, noise))
     for suffix in TABLE_SUFFIXES:

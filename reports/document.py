@@ -12,12 +12,13 @@ from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
+from reports.figures.drawing import Gallery, Picture
 from reports.gains import gain_tables, label_tables
 from reports.gradients import gradient_tables
 from reports.markdown import code_block, details, escape, render_table
 from reports.numbers import counted
 from reports.pair_scores import pair_tables
-from reports.pictures import Gallery, Pictures
+from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
@@ -87,6 +88,7 @@ def report_text(
     costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
     costs += gradient_tables(config, study)
     parts += [part for table in costs for part in _subsection(table)]
+    parts += [part for drawn in pictures.values() for gallery in drawn.costs for part in _gallery(gallery)]
     parts += _failures(study)
     parts += _slices(pictures)
     parts += _what_was_run(study, background)
@@ -162,8 +164,7 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         if said := background.descriptions.get(dataset):
             parts.append(escape(said))
         parts.append(render_table(summary))
-        if tradeoff := pictures[dataset].tradeoff:
-            parts += _gallery(tradeoff)
+        parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
         parts.append(details(further.title, render_table(further)))
     return parts
@@ -183,7 +184,7 @@ def _slices(pictures: Mapping[str, Pictures]) -> list[str]:
             continue
         parts.append(f"### {escape(dataset)}")
         for gallery in drawn.slices:
-            parts += [f"#### {escape(gallery.title)}", *_gallery(gallery)]
+            parts += _gallery(gallery)
         if drawn.omitted:
             parts.append("Left out:\n" + "".join(f"\n- {escape(reason)}" for reason in drawn.omitted))
     return ["## Pictures", *parts] if parts else []
@@ -197,8 +198,9 @@ def _what_was_run(study: Study, background: Background) -> list[str]:
     config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     parts.append(details("Config", code_block(config, "yaml")))
     parts.append(
-        "The same numbers: `results.csv` (one row per job), `tables/` (Markdown, CSV, LaTeX and Parquet) and "
-        "`pairs/` (one JSON file per pair, with label scores); the source of all is `records.jsonl`."
+        "The same numbers: `results.csv` (one row per job), `tables/` (Markdown, CSV, LaTeX and Parquet), `pairs/` "
+        "(one JSON file per pair, with label scores) and a CSV beside each figure; the source of all is "
+        "`records.jsonl`."
     )
     return parts
 
@@ -212,10 +214,20 @@ def _subsection(table: Table) -> list[str]:
 
 
 def _gallery(gallery: Gallery) -> list[str]:
-    """Show all figures; of many the first, and the others when a reader asks for them."""
-    images = [f"![{escape(picture.title)}]({picture.path})" for picture in gallery.pictures]
-    caption = escape(gallery.caption)
-    if len(images) <= MOST_OPEN:
-        return [*images, caption]
-    folded = details(f"The same of {len(images) - 1} more runs", "\n\n".join(images[1:]))
-    return [images[0], caption, folded]
+    """Show a few figures; many of them, or what only some readers want, when a reader asks."""
+    title, caption = escape(gallery.title), escape(gallery.caption)
+    images = [part for picture in gallery.pictures for part in _picture(picture)]
+    if gallery.folded:
+        return [details(gallery.title, "\n\n".join([*images, caption]))]
+    if len(gallery.pictures) <= MOST_OPEN:
+        return [f"#### {title}", *images, caption]
+    first, rest = _picture(gallery.pictures[0]), gallery.pictures[1:]
+    folded = details(
+        f"The same of {len(rest)} more", "\n\n".join(part for picture in rest for part in _picture(picture))
+    )
+    return [f"#### {title}", *first, caption, folded]
+
+
+def _picture(picture: Picture) -> list[str]:
+    links = f"<sub>[PDF]({picture.vector}) · [numbers]({picture.data})</sub>"
+    return [f"![{escape(picture.title)}]({picture.path})", links]

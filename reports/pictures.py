@@ -4,53 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from fnmatch import fnmatchcase
+from pathlib import Path
 
-from matplotlib.figure import Figure
+from benchmarks.aggregation import PairKey
+from benchmarks.catalogue import METRICS
+from reports.figures.agreement import agreement_plate
+from reports.figures.convergence import convergence_plate
+from reports.figures.costs import scaling_plate, times_plate
+from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
+from reports.figures.extremes import CHOSEN_BY, extreme_pairs, extremes_drawing, extremes_plate
+from reports.figures.pairs import pair_plates
+from reports.figures.ranks import ranks_plate
+from reports.figures.slices import KeptSlices, Shown, kept_slices, read_slices, slices_path
+from reports.figures.spread import labels_plate, spread_plate
+from reports.figures.style import styled
+from reports.figures.tradeoff import tradeoff_plate
+from reports.statistics.ranks import rank_runs
+from reports.study import Run, Study
 
-from reports.figures.comparison import comparison_figures
-from reports.figures.deformation import deformation_figures
-from reports.figures.slices import WITH_SIDES, KeptSlices, kept_slices
-from reports.figures.style import Picture, save, styled
-from reports.figures.tradeoff import tradeoff_figure
-from reports.names import file_safe
-from reports.study import Study
-
-FOLDER = "figures"
-
-COMPARISON = (
-    "A row per {rows}{oracle}: the moving image as prealigned, what the run made of it, {middle}the fixed "
-    "image, and the absolute differences from it. All images share one intensity scale, all differences "
-    "another; RMSE is that of the whole image inside the mask. Look for edges in the differences: a well "
-    "aligned pair leaves only what its appearance differs by.{sides}"
-)
-DEFORMATION = (
-    "Above, lines of the fixed grid where the transform takes them, over the moving image (in 3D the part of "
-    "the motion within the slice). Below, log J on one scale for all runs, inside the mask; cyan marks "
-    "folds. Smooth colours that stay near the middle tell a regular map.{sides}"
-)
-TRADEOFF = (
-    "Each run's accuracy against its forward time; medians over pairs, whiskers to the "
-    "quartiles. Fast and accurate is the upper left for Dice, the lower left for TRE."
-)
-SIDES = " Slices in radiological convention: R and L are the patient's right and left."
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Figures of one kind and pair, under one caption.
-
-    Attributes
-    ----------
-    title, caption : str
-        What they show, and what to see in them.
-    pictures : tuple of Picture
-        At least one.
-    """
-
-    title: str
-    caption: str
-    pictures: tuple[Picture, ...]
+# A report with the pictures of more pairs, or of more runs, would be neither read nor drawn in reasonable time.
+MOST_PAIRS = 6
+MOST_RUNS = 12
 
 
 @dataclass(frozen=True)
@@ -59,84 +34,122 @@ class Pictures:
 
     Attributes
     ----------
-    tradeoff : Gallery or None
-        Accuracy against time.
+    scores : tuple of Gallery
+        Accuracy against time, ranks, spread over pairs and labels, two runs pair by pair.
+    costs : tuple of Gallery
+        Times, scaling with threads, convergence.
     slices : tuple of Gallery
-        Comparison and deformation figures of the pairs whose slices were kept.
+        The pairs that are shown in full, and each run's worst, median and best pair.
     omitted : tuple of str
         What could not be drawn and why, a sentence each.
     """
 
-    tradeoff: Gallery | None
+    scores: tuple[Gallery, ...]
+    costs: tuple[Gallery, ...]
     slices: tuple[Gallery, ...]
     omitted: tuple[str, ...]
 
     @property
     def paths(self) -> set[str]:
-        """Where all figures lie."""
-        galleries = (*self.slices, self.tradeoff) if self.tradeoff else self.slices
-        return {picture.path for gallery in galleries for picture in gallery.pictures}
+        """All files of all figures."""
+        galleries = (*self.scores, *self.costs, *self.slices)
+        return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
 def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
     """Draw the figures of a dataset below ``folder`` and return where they lie."""
-    kept = kept_slices(study, folder, dataset)
-    oracle = study.oracle
-    slices: list[Gallery] = []
+    # Slices are kept, and scores and times compared, under one thread count; the scaling is of all.
+    one = study.under_first_threads
     omitted: list[str] = []
     with styled():
-        tradeoff = _draw_tradeoff(study, folder, dataset)
-        for one in kept:
-            omitted += [f"{one.key.pair_id}: {reason}" for reason in one.omitted]
-            if not one.shown:
-                continue
-            if oracle and oracle not in one.labels:
-                omitted.append(f"{one.key.pair_id}: the oracle {oracle} has no slices, nor any panels")
-            slices += [_draw_comparison(folder, one, oracle), _draw_deformation(folder, one)]
-    return Pictures(tradeoff, tuple(gallery for gallery in slices if gallery.pictures), tuple(omitted))
+        ranking = next((r for name in CHOSEN_BY if (r := rank_runs(one, dataset, METRICS[name]))), None)
+        scores = [
+            tradeoff_plate(one, dataset),
+            ranks_plate(ranking, dataset) if ranking else None,
+            spread_plate(one, dataset),
+            labels_plate(one, dataset),
+            agreement_plate(one, dataset),
+        ]
+        costs = [times_plate(one, dataset), scaling_plate(study, dataset), convergence_plate(one, dataset)]
+        # Written before the next are drawn: the pictures of all pairs at once would fill the memory.
+        slices = _draw_pairs(one, folder, dataset, omitted)
+        slices += _written(folder, [_extremes_plate(one, folder, dataset, omitted)])
+        return Pictures(
+            tuple(_written(folder, scores)), tuple(_written(folder, costs)), tuple(slices), tuple(omitted)
+        )
 
 
-def _draw_tradeoff(study: Study, folder: Path, dataset: str) -> Gallery | None:
-    figure = tradeoff_figure(study, dataset)
-    if figure is None:
-        return None
-    path = PurePosixPath(FOLDER, "accuracy-time", f"{file_safe(dataset)}.png")
-    save(figure, folder / path)
-    title = f"Accuracy against time: {dataset}"
-    return Gallery(title, TRADEOFF, (Picture(str(path), title),))
+def _written(folder: Path, plates: Sequence[Plate | None]) -> list[Gallery]:
+    return [write_plate(folder, plate) for plate in plates if plate and plate.drawings]
 
 
-def _draw_comparison(folder: Path, kept: KeptSlices, oracle: str | None) -> Gallery:
-    with_oracle = oracle in kept.labels
-    caption = COMPARISON.format(
-        rows="run" if len(kept.planes) == 1 else "plane",
-        oracle=f" (the oracle is {oracle})" if with_oracle else "",
-        middle="what the oracle made of it, " if with_oracle else "",
-        sides=_sides(kept),
-    )
-    drawn = comparison_figures(kept, oracle)
-    return _gallery(folder, kept, "warped images and differences", caption, "panels", drawn)
+def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
+    chosen, left = _pairs_in_full(study, folder, dataset)
+    if left:
+        omitted.append(f"{left} more pairs that the config asks for: at most {MOST_PAIRS} are shown in full")
+    drawn: list[Gallery] = []
+    for pair in chosen:
+        kept = kept_slices(study, folder, PairKey(dataset, pair))
+        omitted += [f"{pair}: {reason}" for reason in kept.omitted]
+        if not kept.shown:
+            continue
+        kept = _shortened(kept, study.oracle, omitted)
+        if study.oracle and study.oracle not in kept.labels:
+            omitted.append(f"{pair}: the oracle {study.oracle} has no slices, nor any panels")
+        drawn += _written(folder, pair_plates(kept, study.oracle))
+    return drawn
 
 
-def _draw_deformation(folder: Path, kept: KeptSlices) -> Gallery:
-    caption = DEFORMATION.format(sides=_sides(kept))
-    drawn = [("", figure) for figure in deformation_figures(kept)]
-    return _gallery(folder, kept, "deformation grids and Jacobian", caption, "deformation", drawn)
+def _pairs_in_full(study: Study, folder: Path, dataset: str) -> tuple[list[str], int]:
+    """Return the pairs to show in full, and how many more were asked for."""
+    patterns = study.config.figures.pairs
+    asked = [
+        pair
+        for pair in study.pairs(dataset)
+        if not patterns or any(fnmatchcase(pair, pattern) for pattern in patterns)
+    ]
+    kept = (pair for pair in asked if _has_slices(study, folder, PairKey(dataset, pair)))
+    if not patterns:
+        return [pair for _, pair in zip(range(1), kept, strict=False)], 0
+    found = list(kept)
+    return found[:MOST_PAIRS], max(len(found) - MOST_PAIRS, 0)
 
 
-def _gallery(
-    folder: Path, kept: KeptSlices, what: str, caption: str, stem: str, drawn: Sequence[tuple[str, Figure]]
-) -> Gallery:
-    title = f"{kept.key.pair_id}: {what}"
-    below = PurePosixPath(FOLDER, "pairs", file_safe(kept.key.dataset), file_safe(kept.key.pair_id))
-    pictures = []
-    for number, (label, figure) in enumerate(drawn, start=1):
-        part = label or (str(number) if len(drawn) > 1 else "")
-        path = below / (f"{stem}-{file_safe(part)}.png" if part else f"{stem}.png")
-        save(figure, folder / path)
-        pictures.append(Picture(str(path), f"{title}, {part}" if part else title))
-    return Gallery(title, caption, tuple(pictures))
+def _has_slices(study: Study, folder: Path, key: PairKey) -> bool:
+    return any(slices_path(result, folder) for result in study.results[key].values() if result.ok)
 
 
-def _sides(kept: KeptSlices) -> str:
-    return SIDES if WITH_SIDES & set(kept.planes) else ""
+def _shortened(kept: KeptSlices, oracle: str | None, omitted: list[str]) -> KeptSlices:
+    """Leave out runs beyond the limit, the oracle never."""
+    runs = [one for one in kept.shown if one.run.label != oracle]
+    if len(runs) <= MOST_RUNS:
+        return kept
+    omitted.append(f"{kept.key.pair_id}: {len(runs) - MOST_RUNS} more runs: at most {MOST_RUNS} are pictured")
+    left = {one.run.label for one in runs[MOST_RUNS:]}
+    return KeptSlices(kept.key, tuple(one for one in kept.shown if one.run.label not in left), kept.omitted)
+
+
+def _extremes_plate(study: Study, folder: Path, dataset: str, omitted: list[str]) -> Plate | None:
+    """Return the worst, median and best pair of each run whose slices are there."""
+    runs = study.competitors(dataset)
+    drawings: list[Drawing] = []
+    for run in runs[:MOST_RUNS]:
+        shown = []
+        for extreme in extreme_pairs(study, dataset, run):
+            found = _slices_or_reason(study, folder, PairKey(dataset, extreme.pair_id), run)
+            if isinstance(found, Shown):
+                shown.append((extreme, found))
+            else:
+                omitted.append(f"{run.label}: its {extreme.rank} pair {extreme.pair_id}: {found}")
+        if shown:
+            drawings.append(extremes_drawing(run, shown))
+    if drawings and len(runs) > MOST_RUNS:
+        omitted.append(f"worst, median and best pair of {len(runs) - MOST_RUNS} more runs")
+    return extremes_plate(drawings, dataset) if drawings else None
+
+
+def _slices_or_reason(study: Study, folder: Path, key: PairKey, run: Run) -> Shown | str:
+    try:
+        return read_slices(study, folder, key, run) or "no slices kept (figures.keep_all_up_to in the config)"
+    except ValueError as error:
+        return f"slices left out: {error}"

@@ -90,6 +90,13 @@ class Study:
         return tuple(Study(self.config, tuple(at_threads(self.records, n))) for n in self.thread_counts)
 
     @cached_property
+    def under_first_threads(self) -> Study:
+        """The part made with the first thread count of the config: the one whose slices are kept."""
+        first = self.config.resources.thread_counts[0]
+        parts = dict(zip(self.thread_counts, self.by_threads, strict=False))
+        return parts.get(first, self.by_threads[0])
+
+    @cached_property
     def by_device(self) -> Mapping[str, Study]:
         """The parts made on one device each."""
         devices = sorted({record.identity.device for record in self.records})

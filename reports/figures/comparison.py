@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from benchmarks.catalogue import METRICS
 from benchmarks.panels import Panel
+from reports.figures.drawing import Drawing
 from reports.figures.layout import balanced, picture_grid
 from reports.figures.slices import KeptSlices, Shown, aspect_of, bare, height_to_width, mark_sides
 from reports.figures.style import label_text
@@ -45,10 +47,10 @@ class _Line:
         return self.shown.panels[self.plane]
 
 
-def comparison_figures(kept: KeptSlices, oracle: str | None) -> list[tuple[str, Figure]]:
-    """Return figures with the label of their run, in 3D, where each run has one with a row per plane.
+def comparison_figures(kept: KeptSlices, oracle: str | None) -> list[Drawing]:
+    """Return figures, in 3D one for each run, with a row per plane.
 
-    In 2D runs share a figure, a row each, and the label is empty. Reference rows are not shown, nor is the
+    In 2D runs share a figure, a row each. Reference rows are not shown, nor is the
     oracle, which stands beside every other run.
     """
     reference = next((shown for shown in kept.shown if shown.run.label == oracle), None)
@@ -61,8 +63,11 @@ def comparison_figures(kept: KeptSlices, oracle: str | None) -> list[tuple[str, 
         lines = [(shown.run.label, [_Line(shown, plane) for plane in kept.planes]) for shown in others]
     else:
         parts = [others[part] for part in balanced(len(others), RUNS_PER_FIGURE)]
-        lines = [("", [_Line(shown, kept.planes[0]) for shown in part]) for part in parts]
-    return [(label, _draw(rows, reference, scales)) for label, rows in lines]
+        lines = [
+            (str(number) if len(parts) > 1 else "", [_Line(shown, kept.planes[0]) for shown in part])
+            for number, part in enumerate(parts, start=1)
+        ]
+    return [Drawing(part, _draw(rows, reference, scales), _data(rows, reference)) for part, rows in lines]
 
 
 def shared_scales(shown: Sequence[Shown]) -> Scales:
@@ -89,6 +94,24 @@ def _draw(rows: Sequence[_Line], oracle: Shown | None, scales: Scales) -> Figure
     grid.colour_bar(intensity, slice(0, images), "normalised intensity", "both")
     grid.colour_bar(difference, slice(images, columns), "absolute difference", "max")
     return grid.figure
+
+
+def _data(rows: Sequence[_Line], oracle: Shown | None) -> pd.DataFrame:
+    lines = []
+    for row in rows:
+        run = row.shown.run.label
+        shown = [("moving", row.panel.moving, row.shown.result.before("rmse"))]
+        shown.append((run, row.panel.warped, row.shown.result.value("rmse")))
+        if oracle:
+            shown.append((oracle.run.label, oracle.panels[row.plane].warped, oracle.result.value("rmse")))
+        for name, image, rmse in shown:
+            gap = np.abs(image - row.panel.fixed).astype(np.float64)
+            # In the slice, outside the mask too: what the picture shows.
+            lines.append((run, row.plane, name, rmse, float(np.nanmean(gap)), float(np.nanmax(gap))))
+    return pd.DataFrame(
+        lines,
+        columns=["run", "plane", "image", "rmse", "mean_difference_in_slice", "largest_difference_in_slice"],
+    )
 
 
 def _draw_row(

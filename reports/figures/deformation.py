@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from matplotlib.image import AxesImage
 
 from benchmarks.catalogue import METRICS
 from benchmarks.panels import Panel
+from reports.figures.drawing import Drawing
 from reports.figures.layout import balanced, picture_grid
 from reports.figures.slices import KeptSlices, Shown, aspect_of, bare, height_to_width, mark_sides
 from reports.figures.style import OUTSIDE, label_text
@@ -33,7 +35,7 @@ PERCENTILE = 99.5
 LEAST_LOG_RANGE = 0.1
 
 
-def deformation_figures(kept: KeptSlices) -> list[Figure]:
+def deformation_figures(kept: KeptSlices) -> list[Drawing]:
     """Return figures with a column per run, and per plane a row of grids and a row of log-Jacobian maps.
 
     The untouched start has neither and is left out; the true transform, where there is one, stands last.
@@ -42,7 +44,32 @@ def deformation_figures(kept: KeptSlices) -> list[Figure]:
     if not shown:
         return []
     limit = log_limit(shown)
-    return [_draw(shown[part], kept.planes, limit) for part in balanced(len(shown), RUNS_PER_FIGURE)]
+    parts = balanced(len(shown), RUNS_PER_FIGURE)
+    return [
+        Drawing(
+            str(number) if len(parts) > 1 else "", _draw(shown[part], kept.planes, limit), _data(shown[part])
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _data(shown: Sequence[Shown]) -> pd.DataFrame:
+    rows = []
+    for one in shown:
+        for plane, panel in one.panels.items():
+            inside = _inside(panel)
+            rows.append(
+                {
+                    "run": one.run.label,
+                    "plane": plane,
+                    "sd_log_jacobian": one.result.value("sd_log_jacobian"),
+                    "folding_fraction": one.result.value("folding_fraction"),
+                    "folded_voxels_in_slice": int((inside & (panel.jacobian <= 0)).sum()),
+                    "min_jacobian_in_slice": float(panel.jacobian[inside].min()),
+                    "largest_displacement_in_slice_mm": float(np.hypot(*panel.displacement_mm)[inside].max()),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def log_limit(shown: Sequence[Shown]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from benchmarks.aggregation import PairKey, PairResult
-from benchmarks.panels import Panel, read_panels
+from benchmarks.panels import Panel, panels_name, read_panels
 from benchmarks.stacks import Stack, read_stacks
 from reports.figures.style import FAINT
 from reports.study import Run, Study
@@ -65,30 +66,19 @@ class KeptSlices:
         return tuple(self.shown[0].panels)
 
 
-def kept_slices(study: Study, folder: Path, dataset: str) -> list[KeptSlices]:
-    """Read the slices of the pairs that have any; a file that is missing or damaged is told, not raised."""
-    found = [_kept(study, folder, PairKey(dataset, pair)) for pair in study.pairs(dataset)]
-    return [kept for kept in found if kept.shown or kept.omitted]
-
-
-def _kept(study: Study, folder: Path, key: PairKey) -> KeptSlices:
+def kept_slices(study: Study, folder: Path, key: PairKey) -> KeptSlices:
+    """Read the slices of a pair; a file that is missing or damaged is told, not raised."""
     shown: list[Shown] = []
     omitted: list[str] = []
     for run in study.runs(key.dataset):
-        result = study.result(key.dataset, key.pair_id, run.label)
-        if result is None or not result.ok:
-            continue
-        path = next((p for r in result.repeats if (p := r.artefacts.get(ARTEFACT))), None)
-        if path is None:
-            continue
         try:
-            panels = _read(folder, path)
-            if shown:
-                _require_same_grid(shown[0].panels, panels)
+            found = read_slices(study, folder, key, run)
+            if found and shown:
+                _require_same_grid(shown[0].panels, found.panels)
         except ValueError as error:
             omitted.append(f"{run.label}: slices left out: {error}")
         else:
-            shown.append(Shown(run, result, panels))
+            shown += [found] if found else []
     return KeptSlices(key, tuple(shown), tuple(omitted))
 
 
@@ -103,6 +93,27 @@ def kept_stacks(folder: Path, kept: KeptSlices) -> dict[str, dict[str, Stack]]:
         with suppress(ValueError):
             stacks[one.run.label] = _read_file(folder, path, read_stacks)
     return stacks
+
+
+def read_slices(study: Study, folder: Path, key: PairKey, run: Run) -> Shown | None:
+    """Read a run's slices of a pair; None where none were kept.
+
+    Raises
+    ------
+    ValueError
+        When the file is missing or damaged.
+    """
+    result = study.result(key.dataset, key.pair_id, run.label)
+    path = slices_path(result, folder) if result and result.ok else None
+    return Shown(run, result, _read(folder, path)) if result and path else None
+
+
+def slices_path(result: PairResult, folder: Path) -> str | None:
+    """Return where a result's slices lie, relative to the results folder; None where none were kept."""
+    recorded = (path for record in result.repeats if (path := record.artefacts.get(ARTEFACT)))
+    # Slices made later are not named in the record, which is never written again.
+    later = (path for record in result.repeats if (folder / (path := panels_name(record.job_id))).is_file())
+    return next(itertools.chain(recorded, later), None)
 
 
 def _read(folder: Path, path: str) -> dict[str, Panel]:

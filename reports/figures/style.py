@@ -41,6 +41,8 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "image.interpolation": "nearest",
+    # Letters in a PDF stay letters, which a reader can search and an editor can change.
+    "pdf.fonttype": 42,
     # Names come from the data: a dollar sign in one is no formula.
     "text.parse_math": False,
 }
@@ -48,19 +50,17 @@ DPI = 130
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure of the report.
+class Look:
+    """How a run is drawn wherever it appears."""
 
-    Attributes
-    ----------
-    path : str
-        Relative to the results folder, with forward slashes.
-    title : str
-        What it shows.
-    """
+    colour: str
+    marker: str
 
-    path: str
-    title: str
+
+def look_of(index: int) -> Look:
+    """Return the look of the run with a number; where colours repeat, they do so with another marker."""
+    colours = len(PALETTE)
+    return Look(PALETTE[index % colours], MARKERS[(index + index // colours) % len(MARKERS)])
 
 
 @contextmanager
@@ -81,10 +81,11 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without metadata that would differ from one run to the next."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png", metadata={"Software": None})
+def save(figure: Figure, raster: Path, vector: Path) -> None:
+    """Write a PNG and a PDF without metadata that would differ from one run to the next."""
+    raster.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(raster, format="png", metadata={"Software": None})
+    figure.savefig(vector, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 
 def label_text(name: str, width: int = 34, lines: int = 1) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.catalogue import METRICS
+from reports.figures.drawing import Drawing, Plate
 from reports.figures.placement import Box, box_of, place_labels
-from reports.figures.style import FAINT, MARKERS, PALETTE, label_text, new_figure
+from reports.figures.style import FAINT, Look, label_text, look_of, new_figure
 from reports.numbers import Spread, fixed_digits, spread_of
 from reports.study import Study
 
@@ -22,6 +23,13 @@ AXES_WIDTH_IN = 5.2
 HEIGHT_IN = 4.4
 MARKER_POINTS = 8.0
 
+CAPTION = (
+    "Each run's accuracy against its forward time; medians over pairs, whiskers to the quartiles. The step line "
+    "joins the runs that no other beats in both (the Pareto front): what lies off it has a run that is at least as "
+    "accurate in no more time. Fast and accurate is the upper left for Dice, the lower left for TRE. Where whiskers "
+    "overlap, the order may be chance."
+)
+
 
 @dataclass(frozen=True)
 class Point:
@@ -30,6 +38,7 @@ class Point:
     label: str
     accuracy: Spread
     seconds: Spread
+    look: Look
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Level:
     value: float
 
 
-def tradeoff_figure(study: Study, dataset: str) -> Figure | None:
+def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
     """Return Dice and TRE against forward seconds; None where no run has either."""
     found = [(metric, points) for metric in ACCURACY if (points := run_points(study, dataset, metric))]
     if not found:
@@ -56,19 +65,50 @@ def tradeoff_figure(study: Study, dataset: str) -> Figure | None:
     ]
     for place, names, (_, points) in zip(axes, labels, found, strict=True):
         place_labels(place, names, _obstacles(place, points))
-    return figure
+    data = pd.DataFrame([row for metric, points in found for row in _rows(points, metric)])
+    title = f"Accuracy against time: {dataset}"
+    return Plate(("accuracy-time", dataset), title, CAPTION, (Drawing("", figure, data),))
+
+
+def _rows(points: Sequence[Point], metric: str) -> list[dict[str, object]]:
+    front = pareto_front(points, metric)
+    return [
+        {
+            "run": point.label,
+            "metric": metric,
+            "n": point.accuracy.n,
+            "median": point.accuracy.median,
+            "lower_quartile": point.accuracy.lower_quartile,
+            "upper_quartile": point.accuracy.upper_quartile,
+            "forward_s": point.seconds.median,
+            "forward_s_lower_quartile": point.seconds.lower_quartile,
+            "forward_s_upper_quartile": point.seconds.upper_quartile,
+            "on_front": point in front,
+        }
+        for point in points
+    ]
+
+
+def pareto_front(points: Sequence[Point], metric: str) -> list[Point]:
+    """Return the points that no other matches in one median and beats in the other, fastest first."""
+    sign = 1 if METRICS[metric].better == "lower" else -1
+    front: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.seconds.median, sign * p.accuracy.median)):
+        if not front or sign * point.accuracy.median < sign * front[-1].accuracy.median:
+            front.append(point)
+    return front
 
 
 def run_points(study: Study, dataset: str, metric: str) -> list[Point]:
     """Return the competitors that have both numbers."""
     points = []
     asked = len(study.pairs(dataset))
-    for run in study.competitors(dataset):
+    for index, run in enumerate(study.competitors(dataset)):
         accuracy = spread_of(study.values(dataset, run.label, metric))
         seconds = spread_of(study.values(dataset, run.label, "forward_s"))
         if accuracy and seconds and seconds.lower_quartile > 0:
             few = f" ({accuracy.n}/{asked})" if accuracy.n < asked else ""
-            points.append(Point(label_text(run.label) + few, accuracy, seconds))
+            points.append(Point(label_text(run.label) + few, accuracy, seconds, look_of(index)))
     return points
 
 
@@ -84,8 +124,9 @@ def _levels(study: Study, dataset: str, metric: str) -> list[Level]:
 
 def _draw(axes: Axes, points: Sequence[Point], levels: Sequence[Level], name: str) -> list[Annotation]:
     metric = METRICS[name]
-    labels = [_draw_point(axes, point, index) for index, point in enumerate(points)]
+    labels = [_draw_point(axes, point) for point in points]
     _frame(axes, points, name)
+    _draw_front(axes, pareto_front(points, name))
     for level in levels:
         _draw_level(axes, level, name)
     better = {"higher": "higher is better", "lower": "lower is better", "neither": ""}[metric.better]
@@ -94,10 +135,15 @@ def _draw(axes: Axes, points: Sequence[Point], levels: Sequence[Level], name: st
     return labels
 
 
-def _draw_point(axes: Axes, point: Point, index: int) -> Annotation:
-    colour = PALETTE[index % len(PALETTE)]
-    # Colours repeat with another marker.
-    marker = MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
+def _draw_front(axes: Axes, front: Sequence[Point]) -> None:
+    """Draw what the best known runs reach by each time, to the right edge."""
+    times = [point.seconds.median for point in front] + [axes.get_xlim()[1]]
+    heights = [point.accuracy.median for point in front] + [front[-1].accuracy.median]
+    axes.plot(times, heights, drawstyle="steps-post", color=FAINT, linewidth=1.2, alpha=0.8, zorder=1.5)
+
+
+def _draw_point(axes: Axes, point: Point) -> Annotation:
+    colour, marker = point.look.colour, point.look.marker
     x, y = point.seconds.median, point.accuracy.median
     axes.errorbar(
         x, y, xerr=_whiskers(point.seconds), yerr=_whiskers(point.accuracy),

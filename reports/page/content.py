@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from typing import Any
 
 import yaml
 
+from benchmarks.aggregation import PairKey
 from benchmarks.catalogue import METRICS
 from benchmarks.gates import GateResult
 from reports.conditions import conditions_table, effective_schedules, runs_table
 from reports.costs import timing_tables
 from reports.document import Background
+from reports.figures.drawing import Gallery
 from reports.figures.slices import KeptSlices, kept_slices
 from reports.gradients import gradient_tables
 from reports.markdown import one_line
@@ -22,7 +25,7 @@ from reports.numbers import counted
 from reports.page.images import gallery, pair_images
 from reports.page.scores import ORDER, Wordlist, label_means, metrics_within, pair_labels, scores_of
 from reports.page.tables import linked_table, plain_table
-from reports.pictures import Gallery, Pictures
+from reports.pictures import Pictures
 from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
@@ -125,8 +128,8 @@ def page_blocks(
     blocks = Blocks(limit_bytes)
     blocks.used_bytes = len(embedded_json(data))
     for dataset, name in zip(datasets, study.datasets, strict=True):
-        if (tradeoff := pictures[name].tradeoff) is not None:
-            dataset["figures"] += _figure(blocks, folder, tradeoff)
+        for one in (*pictures[name].scores, *pictures[name].costs):
+            dataset["figures"] += _figure(blocks, folder, one)
     said = _add_pairs(study, folder, blocks)
     for name in study.datasets:
         for one in pictures[name].slices:
@@ -231,11 +234,14 @@ def _add_pairs(study: Study, folder: Path, blocks: Blocks) -> list[str]:
 
 
 def _in_turn(study: Study, folder: Path) -> Iterator[tuple[int, str, KeptSlices]]:
-    kept = [(n, name, kept_slices(study, folder, name)) for n, name in enumerate(study.datasets)]
-    for place in range(max((len(found) for _, _, found in kept), default=0)):
-        for number, dataset, found in kept:
-            if place < len(found):
-                yield number, dataset, found[place]
+    pairs = [study.pairs(dataset) for dataset in study.datasets]
+    for turn in itertools.zip_longest(*pairs):
+        for number, (dataset, pair) in enumerate(zip(study.datasets, turn, strict=True)):
+            if pair is None:
+                continue
+            kept = kept_slices(study, folder, PairKey(dataset, pair))
+            if kept.shown:
+                yield number, dataset, kept
 
 
 def _some(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ MakeConfig = Callable[..., Config]
 MakePanel = Callable[..., Panel]
 
 PLANES = {"flat": ("image",), "solid": ("axial", "coronal", "sagittal")}
+CHARTS = ("accuracy-time", "ranks", "spread", "times")
 RUNS = (("identity", 4.0, 0.5), ("ours", 0.5, 0.9), ("oracle", 1.0, 0.8))
 GATES = [
     {"metric": "rmse", "backend": "ours", "oracle": "oracle"},
@@ -140,14 +141,17 @@ def test_backward_time_of_an_undifferentiable_run_is_not_available(built: Path) 
 def test_every_picture_named_exists_and_is_not_blank(built: Path) -> None:
     text = (built / "report.md").read_text(encoding="utf-8")
     named = re.findall(r"^!\[[^\]]+\]\(([^)]+)\)$", text, flags=re.MULTILINE)
-    assert sorted(named) == [
-        "figures/accuracy-time/flat.png",
-        "figures/accuracy-time/solid.png",
-        "figures/pairs/flat/p1/deformation.png",
-        "figures/pairs/flat/p1/panels.png",
-        "figures/pairs/solid/p1/deformation.png",
-        "figures/pairs/solid/p1/panels-ours.png",
-    ]
+    charts = [f"figures/{kind}/{data}.png" for kind in CHARTS for data in PLANES]
+    flat = ("checkerboard", "deformation", "panels")
+    solid = ("checkerboard", "deformation", "panels-ours")
+    pairs = [f"figures/pairs/flat/p1/{kind}.png" for kind in flat]
+    pairs += [f"figures/pairs/solid/p1/{kind}.png" for kind in solid]
+    extremes = [f"figures/pairs/{data}/extremes-{run}.png" for data in PLANES for run in ("oracle", "ours")]
+    assert sorted(named) == sorted(charts + pairs + extremes)
+    linked = re.findall(r"\[(?:PDF|numbers)\]\(([^)]+)\)", text)
+    stems = {name.removesuffix(".png") for name in named}
+    assert set(linked) == {stem + suffix for stem in stems for suffix in (".pdf", ".csv")}
+    assert all((built / name).stat().st_size for name in linked)
     for name in named:
         pixels = imread(built / name)
         assert np.asarray(pixels)[..., :3].std() > 0.02, name
@@ -198,7 +202,7 @@ def test_hostile_names_are_harmless(make: Make, make_panel: MakePanel, tmp_path:
     assert not re.search(r"(?<!\\)\]\(http", prose)
     assert not re.search(r"^# heading", prose, flags=re.MULTILINE)
     pictures = re.findall(r"\]\((figures/[^)]+)\)", prose)
-    assert len(pictures) == 3
+    assert len(pictures) >= 9
     assert all((tmp_path / "in" / picture).is_file() for picture in pictures)
 
 

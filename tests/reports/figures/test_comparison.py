@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord
@@ -43,7 +44,7 @@ def keep(
                 )
             )
         study = Study.of(make_config(*RUNS), records)
-        return kept_slices(study, tmp_path, "set")[0]
+        return kept_slices(study, tmp_path, PairKey("set", "p1"))
 
     return build
 
@@ -61,7 +62,8 @@ def titles_of(figure: Figure) -> list[str]:
 def test_seven_panels_of_every_competitor(keep: Callable[..., KeptSlices]) -> None:
     kept = keep("image")
     with styled():
-        ((label, figure),) = comparison_figures(kept, "oracle")
+        (drawing,) = comparison_figures(kept, "oracle")
+    figure, label = drawing.figure, drawing.part
     rows = pictures_of(figure)
     panels = {one.run.label: one.panels["image"] for one in kept.shown}
     assert label == ""
@@ -94,7 +96,7 @@ def test_seven_panels_of_every_competitor(keep: Callable[..., KeptSlices]) -> No
 @pytest.mark.parametrize("planes", [("image",), ("axial", "coronal", "sagittal")])
 def test_scales_are_shared(keep: Callable[..., KeptSlices], planes: tuple[str, ...]) -> None:
     with styled():
-        figures = [figure for _, figure in comparison_figures(keep(*planes), "oracle")]
+        figures = [drawing.figure for drawing in comparison_figures(keep(*planes), "oracle")]
     limits = [[axes.images[0].get_clim() for axes in figure.axes if axes.images] for figure in figures]
     images = {pair for figure in limits for i, pair in enumerate(figure) if i % 7 < 4}
     differences = {pair for figure in limits for i, pair in enumerate(figure) if i % 7 >= 4}
@@ -106,15 +108,16 @@ def test_scales_are_shared(keep: Callable[..., KeptSlices], planes: tuple[str, .
 def test_three_planes_make_a_figure_per_run_with_sides_marked(keep: Callable[..., KeptSlices]) -> None:
     with styled():
         figures = comparison_figures(keep("axial", "coronal", "sagittal"), "oracle")
-    assert [label for label, _ in figures] == ["a", "b"]
-    marks = [[text.get_text() for text in axes.texts] for axes in figures[0][1].axes if axes.images]
+    assert [drawing.part for drawing in figures] == ["a", "b"]
+    assert list(figures[0].data["rmse"]) == pytest.approx([0.4, 0.1, 0.05] * 3)
+    marks = [[text.get_text() for text in axes.texts] for axes in figures[0].figure.axes if axes.images]
     assert marks == [["R", "L"]] * 14 + [[]] * 7
-    assert titles_of(figures[0][1])[1] == "warped: a"
+    assert titles_of(figures[0].figure)[1] == "warped: a"
 
 
 def test_patients_right_is_on_the_left(keep: Callable[..., KeptSlices]) -> None:
     with styled():
-        _, figure = comparison_figures(keep("axial", "coronal"), "oracle")[0]
+        figure = comparison_figures(keep("axial", "coronal"), "oracle")[0].figure
     right, left = figure.axes[0].texts
     assert right.get_text() == "R"
     assert right.get_position()[0] < 0.1 < 0.9 < left.get_position()[0]
@@ -122,7 +125,8 @@ def test_patients_right_is_on_the_left(keep: Callable[..., KeptSlices]) -> None:
 
 def test_without_oracle_its_panels_are_left_out(keep: Callable[..., KeptSlices]) -> None:
     with styled():
-        ((_, figure),) = comparison_figures(keep("image"), None)
+        (drawing,) = comparison_figures(keep("image"), None)
+    figure = drawing.figure
     assert len([axes for axes in figure.axes if axes.images]) == 3 * 5
     assert not any("oracle" in title for title in titles_of(figure))
 

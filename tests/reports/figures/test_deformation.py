@@ -75,7 +75,8 @@ def test_column_per_run_with_one_scale_and_folds_marked(
         for label in ("a", "b")
     )
     with styled():
-        (figure,) = deformation_figures(KeptSlices(PairKey("set", "p1"), runs, ()))
+        (drawing,) = deformation_figures(KeptSlices(PairKey("set", "p1"), runs, ()))
+    figure = drawing.figure
     grid = figure.axes[: 2 * len(planes) * 2]
     assert [axes.get_title() for axes in grid[:2]] == ["a", "b"]
     assert grid[2].get_title() == "sd log J 0.123, folded 0.12 %"
@@ -83,6 +84,7 @@ def test_column_per_run_with_one_scale_and_folds_marked(
     assert len({axes.images[0].get_clim() for axes in maps}) == 1
     marked = [len(axes.lines[0].get_xdata()) for axes in maps]  # type: ignore[arg-type]
     assert marked == [0, 1] * len(planes)
+    assert list(drawing.data["folded_voxels_in_slice"]) == [0] * len(planes) + [1] * len(planes)
 
 
 def test_start_is_left_out(make: Make, make_panel: MakePanel) -> None:
@@ -93,7 +95,8 @@ def test_start_is_left_out(make: Make, make_panel: MakePanel) -> None:
 def test_many_runs_are_cut_into_even_figures(make: Make, make_panel: MakePanel) -> None:
     runs = tuple(shown(make, f"r{i}", image=make_panel()) for i in range(8))
     with styled():
-        figures = deformation_figures(KeptSlices(PairKey("set", "p1"), runs, ()))
+        drawings = deformation_figures(KeptSlices(PairKey("set", "p1"), runs, ()))
+    figures = [drawing.figure for drawing in drawings]
     titles = [
         [axes.get_title() for axes in figure.axes if axes.get_title().startswith("r")] for figure in figures
     ]

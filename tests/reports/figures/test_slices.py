@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord
@@ -26,8 +27,7 @@ def read(
 
     def build(path: str) -> KeptSlices:
         records = [make("a", artefacts={"panels": "artefacts/a.npz"}), make("b", artefacts={"panels": path})]
-        (kept,) = kept_slices(Study.of(make_config("a", "b"), records), tmp_path, "set")
-        return kept
+        return kept_slices(Study.of(make_config("a", "b"), records), tmp_path, PairKey("set", "p1"))
 
     return build
 
@@ -71,7 +71,7 @@ def test_what_lies_far_outside_the_mask_is_cut_away(
     panel = make_panel(shape=(100, 80), spacing_mm=(2.0, 1.0))
     write_panels(tmp_path / "a.npz", {"axial": panel})
     study = Study.of(make_config(), [make("a", artefacts={"panels": "a.npz"})])
-    cut = kept_slices(study, tmp_path, "set")[0].shown[0].panels["axial"]
+    cut = kept_slices(study, tmp_path, PairKey("set", "p1")).shown[0].panels["axial"]
     assert cut.mask.sum() == panel.mask.sum()
     assert cut.fixed.shape == cut.displacement_mm.shape[1:] == cut.mask.shape
     # The mask is 53 voxels wide; a margin of 8 % is added on each side.

@@ -4,12 +4,13 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
 from reports.figures.placement import box_of
 from reports.figures.style import styled
-from reports.figures.tradeoff import run_points, tradeoff_figure
+from reports.figures.tradeoff import pareto_front, run_points, tradeoff_plate
 from reports.study import Study
 
 Make = Callable[..., RunRecord]
@@ -28,6 +29,13 @@ def study(make: Make, make_config: MakeConfig) -> Study:
     return Study.of(make_config(*labels, "truth"), records)
 
 
+def drawn(study: Study) -> Figure:
+    plate = tradeoff_plate(study, "set")
+    assert plate is not None
+    (drawing,) = plate.drawings
+    return drawing.figure
+
+
 def test_points_have_the_numbers_of_the_tables(study: Study) -> None:
     point = run_points(study, "set", "dice")[1]
     assert point.label == "backend_1"
@@ -37,8 +45,7 @@ def test_points_have_the_numbers_of_the_tables(study: Study) -> None:
 
 def test_axes_hold_every_run_and_labels_are_apart(study: Study) -> None:
     with styled():
-        figure = tradeoff_figure(study, "set")
-        assert figure is not None
+        figure = drawn(study)
         assert len(figure.axes) == 2
         for axes in figure.axes:
             assert axes.get_xscale() == "log"
@@ -52,8 +59,7 @@ def test_axes_hold_every_run_and_labels_are_apart(study: Study) -> None:
 
 def test_a_start_far_off_is_told_without_stretching_the_axis(study: Study) -> None:
     with styled():
-        figure = tradeoff_figure(study, "set")
-    assert figure is not None
+        figure = drawn(study)
     assert figure.axes[0].get_ylim()[0] > 0.7
     assert "↓ before 0.200, off the scale" in [text.get_text() for text in figure.axes[0].texts]
 
@@ -65,15 +71,36 @@ def test_run_that_missed_pairs_says_so(make: Make, make_config: MakeConfig) -> N
 
 
 def test_no_figure_without_accuracy_or_time(make: Make, make_config: MakeConfig) -> None:
-    assert tradeoff_figure(Study.of(make_config(), [make("a", dice=0.5)]), "set") is None
+    assert tradeoff_plate(Study.of(make_config(), [make("a", dice=0.5)]), "set") is None
     timed = make("a", rmse=0.5, seconds={"forward": 1.0})
-    assert tradeoff_figure(Study.of(make_config(), [timed]), "set") is None
+    assert tradeoff_plate(Study.of(make_config(), [timed]), "set") is None
 
 
 def test_label_of_axes_with_a_dollar_is_no_formula(make: Make, make_config: MakeConfig) -> None:
     record = make("$\\frac", dice=0.5, seconds={"forward": 1.0})
     with styled():
-        figure = tradeoff_figure(Study.of(make_config(), [record]), "set")
-        assert figure is not None
+        figure = drawn(Study.of(make_config(), [record]))
         figure.draw_without_rendering()
     assert "$\\frac" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_front_holds_the_runs_that_none_beats_in_both(make: Make, make_config: MakeConfig) -> None:
+    scores = {
+        "slow and good": (4.0, 0.9),
+        "slow and bad": (5.0, 0.6),
+        "fast": (1.0, 0.7),
+        "middle": (2.0, 0.7),
+    }
+    records = [make(run, dice=dice, seconds={"forward": s}) for run, (s, dice) in scores.items()]
+    study = Study.of(make_config(*scores), records)
+    front = pareto_front(run_points(study, "set", "dice"), "dice")
+    assert [point.label for point in front] == ["fast", "slow and good"]
+    with styled():
+        plate = tradeoff_plate(study, "set")
+    assert plate is not None
+    data = plate.drawings[0].data
+    assert sorted(data.loc[data["on_front"], "run"]) == ["fast", "slow and good"]
+    assert dict(zip(data["run"], data["forward_s"], strict=True)) == {r: s for r, (s, _) in scores.items()}
+    (axes,) = plate.drawings[0].figure.axes
+    step = next(line for line in axes.lines if line.get_drawstyle() == "steps-post")
+    assert list(step.get_ydata()) == [0.7, 0.9, 0.9]  # type: ignore[arg-type]
