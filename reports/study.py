@@ -21,6 +21,7 @@ from benchmarks.aggregation import (
 )
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Track
+from reports.statistics.bootstrap import SubjectBootstrap
 
 TRACK_ORDER: tuple[Track, ...] = ("matched", "recommended", "reference")
 # The backend that leaves the pair as it is, and what its row, or one made from the start, is called.
@@ -160,6 +161,17 @@ class Study:
         """Return what distinguishes a pair."""
         return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.kind
 
+    def subjects(self, dataset: str, pair_id: str) -> tuple[str, ...]:
+        """Return whose images a pair is of."""
+        return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.subjects
+
+    def bootstrap(self, dataset: str) -> SubjectBootstrap:
+        """Return draws of the subjects of a dataset, for intervals over its pairs."""
+        if dataset not in self._bootstraps:
+            subjects = [self.subjects(dataset, pair) for pair in self.pairs(dataset)]
+            self._bootstraps[dataset] = SubjectBootstrap(subjects)
+        return self._bootstraps[dataset]
+
     def overlapping(self, dataset: str) -> bool:
         """Return whether jobs were allowed to overlap, which makes timings incomparable."""
         return any(r.provenance.concurrent_jobs > 1 for r in self.records if r.identity.dataset == dataset)
@@ -183,6 +195,10 @@ class Study:
     @cached_property
     def _series(self) -> dict[tuple[str, str, str], pd.Series[float]]:
         """What :meth:`values` has worked out: tables and figures ask for the same again and again."""
+        return {}
+
+    @cached_property
+    def _bootstraps(self) -> dict[str, SubjectBootstrap]:
         return {}
 
     def _run_order(self, run: Run) -> tuple[bool, int, int, list[tuple[int, str]]]:

@@ -1,0 +1,1 @@
+"""What the numbers of a study carry: intervals, paired comparisons and ranks."""
