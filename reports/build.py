@@ -38,8 +38,7 @@ def build_report(
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
-    Tables, figures and pairs of an older report are deleted; records and kept slices are only read. The same
-    input gives the same bytes.
+    Those of an older report are deleted; records and kept slices are only read. The same input gives the same bytes.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from reports.costs import timing_tables
 from reports.document import Background
 from reports.figures.drawing import Gallery
 from reports.figures.slices import KeptSlices, kept_slices
+from reports.gains import gain_tables
 from reports.gradients import gradient_tables
 from reports.markdown import one_line
 from reports.numbers import counted
@@ -26,7 +27,9 @@ from reports.page.images import gallery, pair_images
 from reports.page.scores import ORDER, Wordlist, label_means, metrics_within, pair_labels, scores_of
 from reports.page.tables import linked_table, plain_table
 from reports.pictures import Pictures
+from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -118,7 +121,7 @@ def page_blocks(
         "statuses": statuses.words,
         "messages": messages.words,
         "datasets": datasets,
-        "before": [{"title": "Gates", "tables": [plain_table(gates_table(gates))]}] if gates else [],
+        "before": _opening(study, background, gates),
         "after": _sections(study, background, datasets),
         "figures": [],
         "leftOut": [],
@@ -143,6 +146,25 @@ def page_blocks(
             "figures beside this page."
         )
     return {"data": embedded_json(data), **blocks.parts}
+
+
+def _opening(study: Study, background: Background, gates: Sequence[GateResult]) -> list[dict[str, Any]]:
+    """Return the advice, which stands first, and the gates."""
+    advice = [
+        " ".join([f"{dataset}:", *recommendation(study.config, study, dataset, background.noise)])
+        for dataset in study.datasets
+    ]
+    parts = [_section("Which backend to choose", list(map(one_line, advice)), [])] if advice else []
+    return parts + ([_section("Gates", [], [plain_table(gates_table(gates))])] if gates else [])
+
+
+def _evidence(study: Study) -> list[dict[str, Any]]:
+    """Return what the differences between runs carry; empty where there is nothing to compare."""
+    config = study.config
+    tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
+    further = [*interval_tables(config, study), *gain_tables(config, study)]
+    tables = list(map(plain_table, (*tests, *further)))
+    return [_section("What the differences carry", [], tables)] if tables else []
 
 
 def _metric(name: str) -> dict[str, Any]:
@@ -191,6 +213,7 @@ def _sections(
         folds.insert(0, ["What each run did, in its backend's own terms", schedules])
     none = f"None: all {counted(len(study.records), 'job')} ended ok."
     return [
+        *_evidence(study),
         _section("Time and memory", [], costs),
         _section(
             "Failures", [] if failures.rows else [none], [plain_table(failures)] if failures.rows else []

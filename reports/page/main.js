@@ -45,14 +45,16 @@ function datasetPart(dataset) {
   return parts;
 }
 
+function storedSection({ title, paragraphs, tables, folds }) {
+  const shown = tables.map((table) => storedTable(table, data.datasets[table.dataset]));
+  const texts = folds.map(([name, text]) => folded(name, () => element("pre", { tabindex: "0" }, text)));
+  section(title, ...paragraphs.map((text) => element("p", {}, text)), ...shown, ...texts);
+}
+
 function makeSections() {
-  for (const { title, tables } of data.before) section(title, ...tables.map((table) => storedTable(table)));
+  data.before.forEach(storedSection);
   section("Results", ...data.datasets.flatMap(datasetPart));
-  for (const { title, paragraphs, tables, folds } of data.after) {
-    const shown = tables.map((table) => storedTable(table, data.datasets[table.dataset]));
-    const texts = folds.map(([name, text]) => folded(name, () => element("pre", { tabindex: "0" }, text)));
-    section(title, ...paragraphs.map((text) => element("p", {}, text)), ...shown, ...texts);
-  }
+  data.after.forEach(storedSection);
   if (data.figures.length) {
     const figures = data.figures.map((one) => folded(one.title, () => storedFigure(one)));
     section("Figures", ...figures);
