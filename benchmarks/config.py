@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
+from benchmarks.catalogue import METRICS
 from benchmarks.cluster_config import ClusterConfig
 from benchmarks.gate_config import Gate, check_metric
 from benchmarks.records import Track
@@ -228,7 +229,7 @@ class ReportConfig(Section):
     @classmethod
     def _known_order(cls, order: str) -> str:
         if order != "config":
-            _check_metric(order)
+            check_metric(order)
             if METRICS[order].better == "neither":
                 raise ValueError(f"{order!r} has no better direction to order by")
         return order
