@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import Metric
@@ -107,6 +106,19 @@ def signed_rank(improvements: FloatArray) -> PairedTest:
     return PairedTest(p, effect, win_rate)
 
 
+def holm(p: FloatArray) -> FloatArray:
+    """Return p values after Holm's step-down correction (Holm 1979, Scandinavian Journal of Statistics 6:65-70).
+
+    The same numbers as statsmodels' ``multipletests``, which takes a tenth of a second for each call: it collects
+    garbage every time.
+    """
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
 def smallest_p(n: int) -> float:
     """Return the smallest two-sided p value that the signed-rank test can give with ``n`` pairs."""
     return float(min(1.0, 2.0 ** (1 - n)))
@@ -182,7 +194,7 @@ def compare_with(
     if not found:
         return ()
     tests = [signed_rank(better[np.isfinite(better)]) for _, better in found]
-    corrected = multipletests([test.p for test in tests], alpha=ALPHA, method="holm")[1]
+    corrected = holm(np.array([test.p for test in tests]))
     return tuple(
         _comparison(run, reference, better, test, float(p), subjects, bootstrap, len(found))
         for (run, better), test, p in zip(found, tests, corrected, strict=True)
