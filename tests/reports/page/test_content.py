@@ -22,7 +22,7 @@ from reports.study import Study
 Make = Callable[..., RunRecord]
 MakeConfig = Callable[..., Config]
 BACKGROUND = Background("", {}, 0, NO_CALIBRATION)
-NONE = Pictures(None, (), ())
+NONE = Pictures((), (), (), ())
 
 
 def data_of(study: Study, folder: Path, **limits: int) -> tuple[dict[str, Any], dict[str, str]]:
