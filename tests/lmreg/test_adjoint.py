@@ -76,7 +76,7 @@ def test_implicit_gradient_is_right_in_three_dimensions(options, similarity, def
 def test_implicit_gradient_is_right_with_conjugate_gradients(monkeypatch, deformed_pair: Pairs, smooth):
     monkeypatch.setattr("lmreg.objective.DENSE_UNKNOWNS", 0)
     fixed, moving = deformed_pair((40, 36), residual=0.3)
-    options = {"control_points": 5, "bending": 1e-3} | TIGHT | {"iterations": 400}
+    options = {"control_points": 5, "bending": 1e-3} | TIGHT | {"iterations": 400, "tolerance": 1e-17}
     found, expected = directional(fixed, moving, smooth, **options)
     assert relative_error(found, expected) < 1e-4
 

@@ -10,7 +10,7 @@ from torch import Tensor
 import lmreg
 
 Pairs = Callable[..., tuple[Tensor, Tensor]]
-STEP = 1e-6
+STEP = 1e-8
 SHORT = lmreg.Diffeomorphic(iterations=(3, 4))
 
 
