@@ -96,8 +96,8 @@ def register(
     bending : float or Tensor, optional
         ``bspline``: weight of the bending energy, dimensionless: the data term is a share of the fixed image's
         variance, lengths are in control point spacings. A scalar tensor can be differentiated by. Default 0.3:
-        without folding between subjects; less, such as 1e-3, fits closer where anatomy is the same or control points
-        are few.
+        slices of two subjects did not fold with it. Less, such as 1e-3 to 3e-2, fits closer where anatomy is alike or
+        control points are few.
     fixed_mask : Tensor, optional
         Weights of the voxels, shape of ``fixed``, not negative.
     initial : Tensor, optional
