@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
-from benchmarks.catalogue import METRICS
 from benchmarks.cluster_config import ClusterConfig
-from benchmarks.names import nearest_hint
+from benchmarks.gate_config import Gate, check_metric
 from benchmarks.records import Track
 from benchmarks.section import Section
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._,+()-]{0,79}$")]
-
-
-def _check_metric(name: str) -> None:
-    if name not in METRICS:
-        raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
 
 
 class DatasetConfig(Section):
@@ -121,11 +115,14 @@ class ResourcesConfig(Section):
         ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Jobs that may run at once. Timings are comparable at 1 alone; others are marked.
+    fresh_workers : bool
+        A new process for every job. Slow, but peak memory then counts nothing that the jobs before left in the process.
     """
 
     threads: Threads = 2
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+    fresh_workers: bool = False
 
     @property
     def thread_counts(self) -> tuple[int, ...]:
@@ -177,117 +174,6 @@ class GradientCheckConfig(Section):
     step: Annotated[float, Field(gt=0, le=0.1)] = 0.02
 
 
-class GateBase(Section):
-    """Where a gate applies.
-
-    Attributes
-    ----------
-    dataset : str or None
-        Dataset name; None takes all.
-    pairs : tuple of str or None
-        Glob patterns of pair ids; None takes all.
-    """
-
-    dataset: str | None = None
-    pairs: tuple[str, ...] | None = None
-
-
-class MetricGate(GateBase):
-    """Base of the gates on a metric of the catalogue."""
-
-    metric: str
-
-    @field_validator("metric", "oracle_metric", check_fields=False)
-    @classmethod
-    def _known_metric(cls, name: str | None) -> str | None:
-        if name is not None:
-            _check_metric(name)
-        return name
-
-
-class OracleGate(MetricGate):
-    """A backend must not be worse than an oracle.
-
-    For a metric where lower is better: agg(backend) ≤ (1 + rel)·agg(oracle) + abs;
-    where higher is better: agg(backend) ≥ (1 − rel)·agg(oracle) − abs.
-
-    Attributes
-    ----------
-    metric : str
-        A name from the catalogue.
-    backend, oracle : str
-        Run labels; they may be the same when ``oracle_metric`` is another metric.
-    oracle_metric : str or None
-        What is read of the oracle; None takes ``metric``. ``metric: backward_s, oracle_metric: forward_s``
-        compares the backward with the forward time.
-    aggregate : {"max", "mean", "median", "each"}
-        Over pairs, repeats averaged first (times: median); ``max`` is the worst pair, ``each`` compares pair
-        by pair.
-    rel, abs : float
-        Tolerances; negative ``rel`` demands a lead (``rel: -0.4`` of a time: at most 0.6 of the oracle's).
-    """
-
-    backend: str
-    oracle: str
-    oracle_metric: str | None = None
-    aggregate: Literal["max", "mean", "median", "each"] = "max"
-    rel: float = 0.0
-    abs: float = 0.0
-
-
-class BoundGate(MetricGate):
-    """A backend must stay within an absolute bound on every pair.
-
-    Attributes
-    ----------
-    metric : str
-        A name from the catalogue.
-    backend : str
-        Run label, or ``*`` for every run that is no reference row.
-    bound : float
-        Largest (lower is better) or smallest (higher is better) value allowed.
-    """
-
-    backend: str
-    bound: float
-
-
-class GradientGate(GateBase):
-    """A backend must return finite, non-zero gradients on every pair, and right ones where that was checked.
-
-    With ``min_cosine`` or ``max_norm_deviation`` at least one pair has to be checked (see ``gradient_check``),
-    and a check that tells nothing fails the gate.
-
-    Attributes
-    ----------
-    differentiable : str
-        Run label.
-    min_cosine : float or None
-        Smallest cosine between the gradient and central differences of the solve.
-    max_norm_deviation : float or None
-        Largest deviation of the ratio of their norms from 1.
-    """
-
-    differentiable: str
-    min_cosine: Annotated[float, Field(ge=-1, le=1)] | None = None
-    max_norm_deviation: Annotated[float, Field(ge=0)] | None = None
-
-
-def _gate_kind(data: Any) -> str:
-    keys = data if isinstance(data, dict) else data.__class__.model_fields
-    if "differentiable" in keys:
-        return "differentiable"
-    return "bound" if "bound" in keys else "oracle"
-
-
-Gate = Annotated[
-    Annotated[OracleGate, Tag("oracle")]
-    | Annotated[BoundGate, Tag("bound")]
-    | Annotated[GradientGate, Tag("differentiable")],
-    Discriminator(_gate_kind),
-]
-
-
 class FiguresConfig(Section):
     """What the figures show.
 
@@ -323,7 +209,7 @@ class ReportConfig(Section):
     @classmethod
     def _known_columns(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
         for name in columns:
-            _check_metric(name)
+            check_metric(name)
             if columns.count(name) > 1:
                 raise ValueError(f"{name!r} is given twice")
         return columns

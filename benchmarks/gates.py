@@ -17,7 +17,8 @@ from benchmarks.aggregation import (
     thread_counts,
 )
 from benchmarks.catalogue import METRICS, Metric
-from benchmarks.config import BoundGate, Config, GateBase, GradientGate, OracleGate
+from benchmarks.config import Config
+from benchmarks.gate_config import BoundGate, GateBase, GradientGate, OracleGate
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.names import nearest_hint
 from benchmarks.records import Gradient, RunRecord

@@ -75,7 +75,7 @@ class LocalWorkers(Workers):
             record = self._failure(job, error)
         else:
             record = answer.record
-            self._give_back(key, worker, reusable=answer.reusable)
+            self._give_back(key, worker, reusable=answer.reusable and not self._settings.fresh_workers)
         shutil.rmtree(self._scratch / job.job_id, ignore_errors=True)
         return record.model_copy(update={"wall_s": time.monotonic() - start})
 

@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.interface import Adapter, DifferentiableAdapter
-from benchmarks.config import Config, DatasetConfig, LimitsConfig, OracleGate, RunConfig, RunLimitsConfig
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError, first_problem
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.gate_config import OracleGate
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class

@@ -20,7 +20,7 @@ def run_settings(config: Config, cache_root: Path, results: Path) -> RunSettings
     Parameters
     ----------
     config : Config
-        Device, warm-up, jobs at once.
+        Device, warm-up, jobs at once, and whether each has a process of its own.
     cache_root, results : Path
         Where datasets and results lie.
     """
@@ -29,6 +29,7 @@ def run_settings(config: Config, cache_root: Path, results: Path) -> RunSettings
         device=config.resources.device,
         warmup=config.timing.warmup,
         concurrent_jobs=config.resources.jobs,
+        fresh_workers=config.resources.fresh_workers,
         cache_root=cache_root,
         results=results,
         commit=source.commit,

@@ -26,6 +26,8 @@ class RunSettings:
         Untimed registrations before the first timed one of a parameter set and dataset.
     concurrent_jobs : int
         Jobs that may run at once on the worker's machine.
+    fresh_workers : bool
+        Whether every job gets a process of its own.
     cache_root, results : Path
         Where datasets and results lie.
     commit : str
@@ -39,6 +41,7 @@ class RunSettings:
     device: str
     warmup: int
     concurrent_jobs: int
+    fresh_workers: bool
     cache_root: Path
     results: Path
     commit: str

@@ -131,7 +131,7 @@ class Implicit(Adjoint):
     def _with_hessian(self, objective: Objective, evaluation: Evaluation) -> Evaluation:
         """The evaluation with the second derivatives that this adjoint asks for."""
         if self.hessian == objective.hessian:
-            return evaluation
+            return objective.bent(evaluation)
         match = objective.term.compare(evaluation.warped, evaluation.threshold, self.hessian)
         bend = None
         if self.hessian == "exact":

@@ -20,6 +20,8 @@ TRUSTED_GAIN = 0.25
 SETTLED_LENGTH = 1e4
 SHORTEST_LENGTH = 1e-7
 CLOSING_SHARE = 1e-3
+ENDING_FACTOR = 1e3
+ENDING_SHARE = 0.1
 ROUNDING = 8.0
 
 
@@ -81,8 +83,11 @@ class Descent:
 class Solvable(Protocol):
     """What the iterations ask of an objective."""
 
-    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
-        """Objective and gradient; the threshold of the robust loss is the given one, or follows the residuals."""
+    def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+        """Objective and gradient; the threshold of the robust loss is the given one, or follows the residuals.
+
+        With ``bent`` the second derivatives that equations need are computed on the way, which is cheaper than later.
+        """
 
     def rescaled(self, evaluation: Evaluation) -> Evaluation:
         """The same state with the threshold of the robust loss brought up to date."""
@@ -116,7 +121,7 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
         cost, and that step is short: at most 0.01 voxels at 1e-6, and in proportion. Weak directions lead far at
         hardly any cost.
     """
-    current = objective.evaluate(state, None)
+    current = objective.evaluate(state, None, bent=True)
     cost = float(current.cost)
     trace, steps = [cost], []
     damping, equations = DAMPING_START, None
@@ -142,7 +147,9 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
             break
         # Rounding may keep steps from getting short: then this is the last one.
         closing = promised <= CLOSING_SHARE * tolerance * cost + perfect
-        trial = objective.evaluate(objective.retract(current.state, step), current.threshold)
+        # Newton's steps end suddenly: then second derivatives at the end would be for nothing.
+        ending = promised <= ENDING_FACTOR * tolerance * cost and damping <= 1
+        trial = objective.evaluate(objective.retract(current.state, step), current.threshold, bent=not ending)
         trial_cost = float(trial.cost)
         # Differences below rounding decide nothing: near the minimum the step is trusted, not the cost.
         if not trial_cost <= cost * (1 + noise):
@@ -156,7 +163,8 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
             continue
         steps.append(Step(current.state, damping, current.threshold))
         gain = cost - trial_cost
-        current, equations = objective.rescaled(trial), None
+        last, equations = equations, None
+        current = objective.rescaled(trial)
         cost = float(current.cost) if current.threshold is not None else trial_cost
         trace.append(cost)
         if gain >= TRUSTED_GAIN * promised:
@@ -165,6 +173,16 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
         if closing or (tolerance > noise and gain <= tolerance * cost and settled):
             status = Status.CONVERGED
             break
+        if ending and gain >= TRUSTED_GAIN * promised:
+            # The equations just used know well enough that there is nothing left to gain.
+            further = last.solve(-current.gradient, damping)
+            if (
+                further is not None
+                and last.promise(-current.gradient, further) <= ENDING_SHARE * tolerance * cost
+                and objective.length(further) <= longest
+            ):
+                status = Status.CONVERGED
+                break
     return Descent(current, tuple(steps), tuple(trace), status)
 
 
@@ -173,7 +191,7 @@ def repeat(objective: Solvable, state: Tensor, step: Step) -> Tensor:
 
     The matrix of the normal equations is a constant there: what it leaves out vanishes with the step.
     """
-    evaluation = objective.evaluate(state, step.threshold)
+    evaluation = objective.evaluate(state, step.threshold, bent=True)
     equations = objective.equations(evaluation.detached())
     change = equations.solve(-evaluation.gradient, step.damping)
     if change is None:

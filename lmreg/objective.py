@@ -139,19 +139,27 @@ class Objective:
         """
         return float(step.abs().max()) if self.spectral and self.regularisation is not None else 0.0
 
-    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
-        """Objective and gradient at a state."""
+    def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+        """Objective and gradient at a state; with ``bent`` the image's second derivatives, where steps use them."""
         positions = self.transform.positions(state)
+        bent = bent and self.hessian == "exact"
         if torch.is_grad_enabled():
             warped, slope = sample_with_gradient(self.moving, positions)
-            bend = sample_jet(self.moving, positions, 2)[2] if self.hessian == "exact" else None
+            bend = sample_jet(self.moving, positions, 2)[2] if bent else None
         else:
-            jet = sample_jet(self.moving, positions, 2 if self.hessian == "exact" else 1)
+            jet = sample_jet(self.moving, positions, 2 if bent else 1)
             warped, slope = jet[:2]
-            bend = jet[2] if self.hessian == "exact" else None
+            bend = jet[2] if bent else None
         if threshold is None:
             threshold = self.term.scale(warped)
         return self._compare(state, warped, slope, bend, threshold)
+
+    def bent(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation with the image's second derivatives, where it came without."""
+        if self.hessian != "exact" or evaluation.bend is not None:
+            return evaluation
+        positions = self.transform.positions(evaluation.state)
+        return replace(evaluation, bend=sample_jet(self.moving, positions, 2)[2])
 
     def rescaled(self, evaluation: Evaluation) -> Evaluation:
         """The same state with the threshold of the robust loss brought up to date."""
@@ -177,6 +185,7 @@ class Objective:
 
     def equations(self, evaluation: Evaluation) -> NormalEquations:
         """Normal equations of a step."""
+        evaluation = self.bent(evaluation)
         if self.spectral:
             guide = self._matrix(self.gauss_newton(evaluation))
             matrix = self._matrix(evaluation) if self.term.exact else self.probed(evaluation)

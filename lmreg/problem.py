@@ -228,7 +228,7 @@ class Problem:
 
     def _evaluate(self, images: Images, state: Tensor, threshold: Tensor | None) -> Evaluation:
         with torch.no_grad():
-            return self.final_objective(images).evaluate(state, threshold)
+            return self.final_objective(images).evaluate(state, threshold, bent=True)
 
     def _prepared(self, images: Images) -> Iterator[tuple[Stage, _LevelData]]:
         data: _LevelData | None = None

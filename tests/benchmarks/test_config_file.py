@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from benchmarks.config import BoundGate, GradientGate, OracleGate
 from benchmarks.config_file import ConfigError, load_config
+from benchmarks.gate_config import BoundGate, GradientGate, OracleGate
 
 MINIMAL = {
     "name": "minimal",

@@ -114,6 +114,14 @@ def test_a_forked_copy_of_the_worker_does_not_answer_in_its_place(run_faulty, no
     assert not [pid for pid in notes() if runs(pid)]
 
 
+@pytest.mark.parametrize(("fresh", "processes"), [(False, 1), (True, 2)])
+def test_a_worker_is_reused_unless_every_job_shall_have_its_own(toy_config, run_toy, notes, fresh, processes):
+    resources = {"threads": 1, "fresh_workers": fresh}
+    records = run_toy(toy_config("TellsItsProcess", resources=resources))
+    assert [record.status for record in records] == [Status.OK, Status.OK]
+    assert len(notes()) == processes
+
+
 def test_a_worker_in_which_a_job_left_threads_is_replaced(toy_config, run_toy, notes):
     records = run_toy(toy_config("LeavesThreads", timing={"warmup": 0}))
     assert [record.status for record in records] == [Status.OK, Status.OK]

@@ -17,7 +17,7 @@ class Rosenbrock:
     singular: bool = False
     offset: float = 0.0
 
-    def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
+    def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
         x, y = state
         residual = torch.stack([1 - x, 10 * (y - x * x)])
         jacobian = torch.stack(
@@ -77,8 +77,8 @@ def test_unsolvable_equations_are_said():
 def test_a_gradient_that_lies_is_a_stall():
     @dataclass(frozen=True)
     class Uphill(Rosenbrock):
-        def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
-            honest = super().evaluate(state, threshold)
+        def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
+            honest = super().evaluate(state, threshold, bent=bent)
             return Evaluation(
                 state,
                 honest.cost,
@@ -93,7 +93,9 @@ def test_a_gradient_that_lies_is_a_stall():
 
     descent = minimise(Uphill(offset=1.0), START, iterations=100, tolerance=1e-10)
     assert descent.status is Status.STALLED
-    assert descent.trace == (pytest.approx(float(Rosenbrock(offset=1.0).evaluate(START, None).cost)),)
+    assert descent.trace == (
+        pytest.approx(float(Rosenbrock(offset=1.0).evaluate(START, None, bent=True).cost)),
+    )
 
 
 def test_a_weak_direction_is_followed_to_its_end():
@@ -103,7 +105,7 @@ def test_a_weak_direction_is_followed_to_its_end():
     class Valley(Rosenbrock):
         """Flat along y, where the minimum lies 0.1 away at hardly any cost."""
 
-        def evaluate(self, state: Tensor, threshold: Tensor | None) -> Evaluation:
+        def evaluate(self, state: Tensor, threshold: Tensor | None, *, bent: bool) -> Evaluation:
             x, y = state
             residual = torch.stack([x, weak * (y - 0.1)])
             jacobian = torch.diag(torch.tensor([1.0, weak], dtype=torch.float64))

@@ -296,6 +296,13 @@ def note(pid):
     (Path(os.environ["TOY_NOTES"]) / str(pid)).touch()
 
 
+class TellsItsProcess(Toy):
+    name = "tells_its_process"
+
+    def register(self):
+        note(os.getpid())
+
+
 class LeavesChildren(Toy):
     """One child in the worker's session, one in a session of its own, one without the worker's environment."""
 

@@ -1,0 +1,128 @@
+"""What a config file may say of its gates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from benchmarks.catalogue import METRICS
+from benchmarks.names import nearest_hint
+from benchmarks.section import Section
+
+
+class GateBase(Section):
+    """Where a gate applies.
+
+    Attributes
+    ----------
+    dataset : str or None
+        Dataset name; None takes all.
+    pairs : tuple of str or None
+        Glob patterns of pair ids; None takes all.
+    """
+
+    dataset: str | None = None
+    pairs: tuple[str, ...] | None = None
+
+
+class MetricGate(GateBase):
+    """Base of the gates on a metric of the catalogue."""
+
+    metric: str
+
+    @field_validator("metric", "oracle_metric", check_fields=False)
+    @classmethod
+    def _known_metric(cls, name: str | None) -> str | None:
+        if name is not None:
+            check_metric(name)
+        return name
+
+
+class OracleGate(MetricGate):
+    """A backend must not be worse than an oracle.
+
+    For a metric where lower is better: agg(backend) ≤ (1 + rel)·agg(oracle) + abs;
+    where higher is better: agg(backend) ≥ (1 − rel)·agg(oracle) − abs.
+
+    Attributes
+    ----------
+    metric : str
+        A name from the catalogue.
+    backend, oracle : str
+        Run labels; they may be the same when ``oracle_metric`` is another metric.
+    oracle_metric : str or None
+        What is read of the oracle; None takes ``metric``. ``metric: backward_s, oracle_metric: forward_s``
+        compares the backward with the forward time.
+    aggregate : {"max", "mean", "median", "each"}
+        Over pairs, repeats averaged first (times: median); ``max`` is the worst pair, ``each`` compares pair
+        by pair.
+    rel, abs : float
+        Tolerances; negative ``rel`` demands a lead (``rel: -0.4`` of a time: at most 0.6 of the oracle's).
+    """
+
+    backend: str
+    oracle: str
+    oracle_metric: str | None = None
+    aggregate: Literal["max", "mean", "median", "each"] = "max"
+    rel: float = 0.0
+    abs: float = 0.0
+
+
+class BoundGate(MetricGate):
+    """A backend must stay within an absolute bound on every pair.
+
+    Attributes
+    ----------
+    metric : str
+        A name from the catalogue.
+    backend : str
+        Run label, or ``*`` for every run that is no reference row.
+    bound : float
+        Largest (lower is better) or smallest (higher is better) value allowed.
+    """
+
+    backend: str
+    bound: float
+
+
+class GradientGate(GateBase):
+    """A backend must return finite, non-zero gradients on every pair, and right ones where that was checked.
+
+    With ``min_cosine`` or ``max_norm_deviation`` at least one pair has to be checked (see ``gradient_check``),
+    and a check that tells nothing fails the gate.
+
+    Attributes
+    ----------
+    differentiable : str
+        Run label.
+    min_cosine : float or None
+        Smallest cosine between the gradient and central differences of the solve.
+    max_norm_deviation : float or None
+        Largest deviation of the ratio of their norms from 1.
+    """
+
+    differentiable: str
+    min_cosine: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_norm_deviation: Annotated[float, Field(ge=0)] | None = None
+
+
+def _gate_kind(data: Any) -> str:
+    keys = data if isinstance(data, dict) else data.__class__.model_fields
+    if "differentiable" in keys:
+        return "differentiable"
+    return "bound" if "bound" in keys else "oracle"
+
+
+Gate = Annotated[
+    Annotated[OracleGate, Tag("oracle")]
+    | Annotated[BoundGate, Tag("bound")]
+    | Annotated[GradientGate, Tag("differentiable")],
+    Discriminator(_gate_kind),
+]
+
+
+def check_metric(name: str) -> None:
+    """Refuse a name that the catalogue of metrics does not have, and hint at the nearest one."""
+    if name not in METRICS:
+        raise ValueError(f"no metric named {name!r}{nearest_hint(name, METRICS)}")
