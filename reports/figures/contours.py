@@ -80,8 +80,8 @@ def _draw(columns: list[Column], kept: KeptSlices, scales: Scales, part: str) ->
 def outline_handles() -> list[Line2D]:
     """Return what the legend names."""
     return [
-        Line2D([], [], color=FIXED_COLOUR, linewidth=2, label="labels of the fixed image"),
-        Line2D([], [], color=WARPED_COLOUR, linewidth=2, label="labels of the moving image, warped"),
+        Line2D([], [], color=FIXED_COLOUR, linewidth=2, label="labels, fixed"),
+        Line2D([], [], color=WARPED_COLOUR, linewidth=2, label="labels as warped"),
     ]
 
 

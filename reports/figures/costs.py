@@ -170,6 +170,10 @@ def scaling_plate(study: Study, dataset: str) -> Plate | None:
     axes.set_ylabel(f"Speed-up over {counts[0]} thread{'s' if counts[0] > 1 else ''}")
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.7)
     (right, _), (left, bottom) = axes.transData.transform([(counts[-1], 0), (counts[0], 0)])
+    axes.annotate(
+        "ideal", (counts[-1], counts[-1] / counts[0]), xytext=(4, -3), textcoords="offset points", va="top",
+        color="#5a5a5a", fontsize=8, style="italic",
+    )  # fmt: skip
     # Names stand to the right of all lines.
     place_labels(axes, labels, [Box(left - 99, bottom - 99, right + 6, bottom + 9999)])
     caption = SCALING.format(overlapping=OVERLAPPING if study.overlapping(dataset) else "")
