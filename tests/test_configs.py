@@ -1,5 +1,6 @@
 """Every config of the repository says only what a config may say."""
 
+import gc
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +16,8 @@ from benchmarks.gates import evaluate_gates
 from benchmarks.plan import make_plan
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Status
-from benchmarks.worker import WorkerSettings
+from benchmarks.runner import run_settings
+from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import DatasetError
 from datasets.ds007328 import Ds007328
 from datasets.fetching import FetchRequest
@@ -74,6 +76,16 @@ def cached(tmp_path, request, monkeypatch):
         return tmp_path / "cache"
 
     return fetch
+
+
+def records_of(config, jobs, cache, results):
+    """Run jobs one after the other in this process, where the backends are imported once for all configs."""
+    whole = run_settings(config, cache, results)
+    executor = Executor(WorkerSettings("all", config.resources.threads, results / "tmp", whole))
+    try:
+        return [executor.run(job) for job in jobs]
+    finally:
+        gc.unfreeze()  # an executor expects the process to be its own
 
 
 def overrides_for(config, listed, *, quick):
@@ -136,9 +148,7 @@ def test_it_runs_to_its_report_on_a_small_imitation(name, head_list, cached, tmp
     config = load_config(path, overrides_for(whole, head_list, quick=True))
     plan = make_plan(config, cached(whole.all_datasets[0].name), str(path))
     results = tmp_path / "results"
-    settings = WorkerSettings("all", 1, "cpu", 0, 1, tmp_path / "cache", results, "", dirty=False)
-    executor = Executor(settings)
-    records = [executor.run(job) for job in plan.jobs]
+    records = records_of(config, plan.jobs, tmp_path / "cache", results)
     assert {record.identity.run for record in records} == {run.label for run in config.runs}
     assert {record.identity.run: record.failure for record in records if record.status is not Status.OK} == {}
     report = build_report(results, config, records).read_text()
@@ -160,10 +170,8 @@ def test_two_brains_on_different_grids_overlap_well_after_each_quick_backend(lab
     brains = Path(os.environ["REGBENCH_BRAINS"], "pairs.csv")
     config = load_config(path, [f"dataset.params.path={brains}", "timing.warmup=0"])
     plan = make_plan(config, brain_cache, str(path))
-    executor = Executor(
-        WorkerSettings("all", 2, "cpu", 0, 1, brain_cache, tmp_path / "results", "", dirty=False)
-    )
-    (record,) = [executor.run(job) for job in plan.jobs if job.identity.run == label]
+    jobs = [job for job in plan.jobs if job.identity.run == label]
+    (record,) = records_of(config, jobs, brain_cache, tmp_path / "results")
     assert record.status is Status.OK, record.failure
     assert len(record.labels) == 13
     assert record.before["dice"] > 0.58
