@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmarks.commands.calibrate import calibrate
+from benchmarks.commands.compare import compare, history
 from benchmarks.commands.fetch import fetch
 from benchmarks.commands.job_script import job_script
 from benchmarks.commands.list_names import list_names
@@ -35,3 +36,5 @@ app.command()(where)
 app.command()(calibrate)
 app.command("job-script")(job_script)
 app.command()(rerun)
+app.command()(compare)
+app.command()(history)

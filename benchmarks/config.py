@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
+from benchmarks.catalogue import METRICS
 from benchmarks.cluster_config import ClusterConfig
 from benchmarks.gate_config import Gate, check_metric
 from benchmarks.records import Track
@@ -193,17 +195,47 @@ class FiguresConfig(Section):
     keep_all_up_to: Annotated[int, Field(ge=0)] = 20
 
 
+# The columns of published tables.
+PRESETS: Mapping[str, tuple[str, ...]] = {"dipy_lpba40": ("ncc", "nmi", "dice", "jaccard", "forward_s")}
+
+
 class ReportConfig(Section):
     """What the tables of scores show.
 
     Attributes
     ----------
     columns : tuple of str
-        Names from the catalogue, in the order of the columns; empty takes the usual ones. What is left out
-        stands in the table of further scores.
+        Names from the catalogue, in the order of the columns; empty takes those of the preset, else the usual
+        ones. What is left out stands in the table of further scores.
+    preset : {"dipy_lpba40"} or None
+        A published layout: that of DIPY's LPBA40 table is NCC, NMI, Dice, Jaccard and time.
+    order : str
+        ``config``, or the name of a metric: runs of a track stand by its average then, the best first.
+    statistic : {"mean_sd", "median_iqr", "mean_interval"}
+        Mean ± standard deviation, median [quartiles], or mean [95 % interval by bootstrap over subjects].
+    reference : str or None
+        Label of the run that the tests compare the others with; None takes the figures' oracle, else the best.
     """
 
     columns: tuple[str, ...] = ()
+    preset: Literal["dipy_lpba40"] | None = None
+    order: str = "config"
+    statistic: Literal["mean_sd", "median_iqr", "mean_interval"] = "mean_sd"
+    reference: Label | None = None
+
+    @property
+    def chosen_columns(self) -> tuple[str, ...]:
+        """The columns asked for, one way or the other; empty takes the usual ones."""
+        return self.columns or (PRESETS[self.preset] if self.preset else ())
+
+    @field_validator("order")
+    @classmethod
+    def _known_order(cls, order: str) -> str:
+        if order != "config":
+            check_metric(order)
+            if METRICS[order].better == "neither":
+                raise ValueError(f"{order!r} has no better direction to order by")
+        return order
 
     @field_validator("columns")
     @classmethod

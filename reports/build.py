@@ -9,7 +9,7 @@ from types import MappingProxyType
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import NoiseFloors
-from reports.document import Background, report_text
+from reports.document import Background, report_tables, report_text
 from reports.export import pair_json, results_csv
 from reports.figures.drawing import FOLDER as FIGURES
 from reports.figures.drawing import SUFFIXES
@@ -17,6 +17,9 @@ from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.pictures import draw_pictures
 from reports.study import Records, Study
+from reports.table_files import FOLDER as TABLES
+from reports.table_files import SUFFIXES as TABLE_SUFFIXES
+from reports.table_files import write_tables
 
 PAIRS = "pairs"
 
@@ -31,7 +34,7 @@ def build_report(
     pending: int = 0,
     noise: NoiseFloors = NO_CALIBRATION,
 ) -> Path:
-    """Write ``report.md``, ``results.csv``, ``pairs/`` and ``figures/``, and delete figures of an older one.
+    """Write ``report.md``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``, and delete those of an older one.
 
     Records and kept slices are only read. The same input gives the same bytes.
 
@@ -65,6 +68,9 @@ def build_report(
     for suffix in SUFFIXES:
         _remove_others(folder, FIGURES, suffix, set().union(*drawn))
     _remove_others(folder, PAIRS, ".json", numbers)
+    tables = write_tables(folder, report_tables(study, noise))
+    for suffix in TABLE_SUFFIXES:
+        _remove_others(folder, TABLES, suffix, tables)
     background = Background(command, descriptions, pending, noise)
     report = folder / "report.md"
     _write(report, report_text(study, background, evaluate_gates(config, study.records), pictures))

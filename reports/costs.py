@@ -115,7 +115,7 @@ def _time_cell(study: Study, dataset: str, run: Run, name: str, bold: bool) -> C
     if spread is None:
         return Cell(NOT_AVAILABLE)
     metric = METRICS[name]
-    return Cell(median_and_quartiles(spread, metric), bold, fixed_digits(spread.median, metric.digits))
+    return Cell(median_and_quartiles(spread, metric.digits), bold, fixed_digits(spread.median, metric.digits))
 
 
 def _ratio(study: Study, dataset: str, run: Run, yardstick: str, floor: float | None) -> str:

@@ -13,12 +13,15 @@ from benchmarks.records import Status
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.figures.drawing import Gallery, Picture
+from reports.gains import gain_tables, label_tables
 from reports.gradients import gradient_tables
 from reports.markdown import code_block, details, escape, render_table
 from reports.numbers import counted
 from reports.pair_scores import pair_tables
 from reports.pictures import Pictures
+from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -74,10 +77,12 @@ def report_text(
     parts.append(_at_a_glance(study, background, gates))
     if not study.records:
         return "\n\n".join(parts) + "\n"
+    parts += _advice(study, background)
     parts += ["## How to read this", HOW_TO_READ.rstrip()]
     if gates:
         parts += _section(gates_table(gates))
     parts += _results(study, background, pictures)
+    parts += _evidence(study)
     parts.append("## Time and memory")
     noise = background.noise
     costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
@@ -88,6 +93,19 @@ def report_text(
     parts += _slices(pictures)
     parts += _what_was_run(study, background)
     return "\n\n".join(parts) + "\n"
+
+
+def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
+    """Return the tables of scores, tests and costs of a report."""
+    config = study.config
+    scores = [
+        *summary_tables(config, study, noise),
+        *further_tables(config, study),
+        *pair_tables(config, study),
+    ]
+    tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
+    tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
+    return [*scores, *tests, *timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
 
 
 def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResult]) -> str:
@@ -106,6 +124,25 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
         sentences.append(f"Gates passed: {sum(gate.passed for gate in gates)} of {len(gates)}.")
     bold = [f"**{escape(sentence)}**" for sentence in (warnings_of(study) if records else [])]
     return " ".join([escape(sentence) for sentence in sentences] + bold)
+
+
+def _advice(study: Study, background: Background) -> list[str]:
+    parts = ["## Which backend to choose"]
+    for dataset in study.datasets:
+        said = " ".join(recommendation(study.config, study, dataset, background.noise))
+        parts.append(f"**{escape(dataset)}**: {escape(said)}")
+    return parts
+
+
+def _evidence(study: Study) -> list[str]:
+    """Show what the differences carry, and fold what only some readers want."""
+    config = study.config
+    parts = []
+    for table in (*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)):
+        parts += _subsection(table)
+    for table in (*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)):
+        parts.append(details(table.title, render_table(table)))
+    return ["## What the differences carry", *parts] if parts else []
 
 
 def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
@@ -156,8 +193,9 @@ def _what_was_run(study: Study, background: Background) -> list[str]:
     config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     parts.append(details("Config", code_block(config, "yaml")))
     parts.append(
-        "The same numbers: `results.csv` (one row per job), `pairs/` (one JSON file per pair, with label scores) and a "
-        "CSV beside each figure; the source of all is `records.jsonl`."
+        "The same numbers: `results.csv` (one row per job), `tables/` (Markdown, CSV, LaTeX and Parquet), "
+        "`pairs/` (one JSON file per pair, with label scores) and a CSV beside each figure; the source of all is "
+        "`records.jsonl`."
     )
     return parts
 

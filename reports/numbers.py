@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -60,16 +62,27 @@ def fixed_digits(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def mean_and_sd(spread: Spread, metric: Metric) -> str:
+def certain_digits(spreads: Iterable[Spread], metric: Metric) -> int:
+    """Return how many decimals a column is worth: the smallest standard error in it keeps two significant digits.
+
+    At most the catalogue's, which also hold where no uncertainty is known.
+    """
+    errors = [spread.sd / math.sqrt(spread.n) for spread in spreads if spread.n > 1 and spread.sd > 0]
+    if not errors:
+        return metric.digits
+    return max(0, min(metric.digits, 1 - math.floor(math.log10(min(errors)))))
+
+
+def mean_and_sd(spread: Spread, digits: int) -> str:
     """Print ``mean ± sd``, or the only value."""
-    mean = fixed_digits(spread.mean, metric.digits)
-    return mean if spread.n == 1 else f"{mean} ± {fixed_digits(spread.sd, metric.digits)}"
+    mean = fixed_digits(spread.mean, digits)
+    return mean if spread.n == 1 else f"{mean} ± {fixed_digits(spread.sd, digits)}"
 
 
-def median_and_quartiles(spread: Spread, metric: Metric) -> str:
+def median_and_quartiles(spread: Spread, digits: int) -> str:
     """Print ``median [quartile–quartile]``, or the only value."""
-    median = fixed_digits(spread.median, metric.digits)
+    median = fixed_digits(spread.median, digits)
     if spread.n == 1:
         return median
-    low = fixed_digits(spread.lower_quartile, metric.digits)
-    return f"{median} [{low}–{fixed_digits(spread.upper_quartile, metric.digits)}]"
+    low = fixed_digits(spread.lower_quartile, digits)
+    return f"{median} [{low}–{fixed_digits(spread.upper_quartile, digits)}]"

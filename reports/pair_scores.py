@@ -35,7 +35,7 @@ def pair_tables(config: Config, records: Records) -> list[Table]:
 def _pair_table(study: Study, dataset: str) -> Table:
     pairs = study.pairs(dataset)
     runs = study.runs(dataset)
-    metric = _leading_metric(study, dataset)
+    metric = leading_metric(study, dataset)
     kinds = pd.Series({pair: study.kind(dataset, pair) for pair in pairs})
     by_kind = len(pairs) > MOST_ROWS
     groups = {str(kind): list(found) for kind, found in kinds.groupby(kinds).groups.items()}
@@ -52,7 +52,8 @@ def _pair_table(study: Study, dataset: str) -> Table:
     )
 
 
-def _leading_metric(study: Study, dataset: str) -> Metric:
+def leading_metric(study: Study, dataset: str) -> Metric:
+    """Return the metric that tells most about a dataset of those that its runs have."""
     labels = [run.label for run in study.runs(dataset)]
     for name in PREFERRED:
         if any(study.values(dataset, label, name).notna().any() for label in labels):
@@ -72,11 +73,11 @@ def _group_row(study: Study, dataset: str, metric: Metric, name: str, pairs: Seq
     cells = [Cell(name)]
     if not any(run.backend == IDENTITY for run in runs):
         start = spread_of(study.before(dataset, metric.name)[list(pairs)])
-        cells.append(Cell(mean_and_sd(start, metric) if start else NOT_AVAILABLE))
+        cells.append(Cell(mean_and_sd(start, metric.digits) if start else NOT_AVAILABLE))
     for run, spread in spreads.items():
         if spread:
             missing = f" (n={spread.n})" if spread.n < len(pairs) else ""
-            cells.append(Cell(mean_and_sd(spread, metric) + missing, run in best))
+            cells.append(Cell(mean_and_sd(spread, metric.digits) + missing, run in best))
         else:
             cells.append(Cell(_how_it_ended(study, dataset, pairs, run)))
     return Row(tuple(cells))

@@ -8,53 +8,90 @@ from pathlib import Path
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
+from reports.document import Background
 from reports.markdown import escape, render_table
+from reports.pictures import draw_pictures
+from reports.published import FIGURES, PublishedRun, load_published
+from reports.study import Study
 from reports.summary import summary_tables
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-FIGURES = Path("docs", "figures")
 
 
 class PublishError(Exception):
     """The repository lacks a place for the results; the message says which."""
 
 
-def publish(folder: Path, root: Path, config: Config, records: Sequence[RunRecord], command: str) -> None:
-    """Replace the published results by those of a report.
+def publish(
+    folder: Path, root: Path, config: Config, records: Sequence[RunRecord], background: Background
+) -> None:
+    """Replace the published results by those of a run, and keep its records in the repository.
 
     Parameters
     ----------
     folder : Path
-        ``results/<name>`` with its report written.
+        ``results/<name>``; its figures are drawn again.
     root : Path
-        The repository: ``RESULTS.md``, ``docs/figures/`` and what stands between the markers of ``README.md`` change.
+        The repository: ``RESULTS.md``, ``docs/figures/``, ``docs/results/`` and what stands between the markers of
+        ``README.md`` change.
     config : Config
         What was asked for.
     records : sequence of RunRecord
-        What the report was made from.
-    command : str
-        What repeats the run.
+        What came out.
+    background : Background
+        What the report says beyond them.
 
     Raises
     ------
     PublishError
         When the README has no markers.
     """
-    readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise PublishError(f"{readme}: has no part between {BEGIN} and {END}")
+    parts_of_readme(root)
+    study = Study.of(config, records)
+    pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
     target = root / FIGURES
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / "figures", target)
-    report = (folder / "report.md").read_text(encoding="utf-8")
-    (root / "RESULTS.md").write_text(
-        report.replace("](figures/", f"]({FIGURES.as_posix()}/"), encoding="utf-8"
-    )
-    part = readme_part(config, records, command, _pictures(root))
-    readme.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}", encoding="utf-8")
+    # Vector graphics would be most of what a clone has to load; a report of one's own has them.
+    shutil.copytree(folder / "figures", target, ignore=shutil.ignore_patterns("*.pdf"))
+    PublishedRun.of(config, records, background, pictures).store(root)
+    render(root)
+
+
+def render(root: Path) -> None:
+    """Write ``RESULTS.md`` and the README's part again from the run that a repository keeps.
+
+    Raises
+    ------
+    PublishError
+        When the README has no markers.
+    """
+    before, _, after = parts_of_readme(root)
+    run = load_published(root)
+    (root / "RESULTS.md").write_text(run.results, encoding="utf-8", newline="\n")
+    text = f"{before}{BEGIN}\n{published_part(root)}\n{END}{after}"
+    (root / "README.md").write_text(text, encoding="utf-8", newline="\n")
+
+
+def parts_of_readme(root: Path) -> tuple[str, str, str]:
+    """Return the README before, between and after its markers.
+
+    Raises
+    ------
+    PublishError
+        When it has none.
+    """
+    readme = root / "README.md"
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    between, end, after = rest.partition(END)
+    if not (begin and end):
+        raise PublishError(f"{readme}: has no part between {BEGIN} and {END}")
+    return before, between.strip("\n"), after
+
+
+def published_part(root: Path) -> str:
+    """Return what has to stand between the markers of the README, from the run that a repository keeps."""
+    run = load_published(root)
+    return readme_part(run.config, run.records, run.facts.command, _pictures(root))
 
 
 def readme_part(config: Config, records: Sequence[RunRecord], command: str, pictures: Sequence[Path]) -> str:

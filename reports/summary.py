@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.noise_floor import NO_CALIBRATION, noise_floor
-from reports.numbers import NOT_AVAILABLE, Spread, fixed_digits, mean_and_sd, spread_of
-from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Records, Run, Study
+from reports.numbers import (
+    NOT_AVAILABLE,
+    Spread,
+    certain_digits,
+    fixed_digits,
+    mean_and_sd,
+    median_and_quartiles,
+    spread_of,
+)
+from reports.outstanding import NEAR_MARK, NEAR_NOTE, find_outstanding
+from reports.statistics.bootstrap import FloatArray, Interval
+from reports.study import BEFORE, IDENTITY, TRACK_ORDER, Records, Run, Study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Overlap and target registration error lead: similarity alone is a poor surrogate of accuracy, so RMSE is
@@ -29,6 +42,12 @@ FURTHER = (
     "min_jacobian",
     "inverse_consistency_mm",
 )
+ScoreStatistic = Literal["mean_sd", "median_iqr", "mean_interval"]
+STATISTICS: Mapping[ScoreStatistic, str] = {
+    "mean_sd": "Mean ± standard deviation",
+    "median_iqr": "Median [quartiles]",
+    "mean_interval": "Mean [95 % interval by bootstrap over subjects, which needs 6 of them]",
+}
 OVERLAPPING_MARK = " †"
 OVERLAPPING_NOTE = " † Jobs overlapped: these timings are not comparable."
 
@@ -57,9 +76,9 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
         How far times of equals lie apart: a smaller difference is not called one.
     """
     study = Study.of(config, records)
-    names = config.report.columns or LEADING
+    names = config.report.chosen_columns or LEADING
     return [
-        _score_table(study, dataset, names, f"Scores: {dataset}", noise_floor(study, dataset, noise))
+        score_table(study, dataset, names, f"Scores: {dataset}", noise_floor(study, dataset, noise))
         for dataset in study.datasets
     ]
 
@@ -67,46 +86,138 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
 def further_tables(config: Config, records: Records) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
     study = Study.of(config, records)
-    shown = config.report.columns or LEADING
+    shown = config.report.chosen_columns or LEADING
     names = [name for name in (*LEADING, *FURTHER) if name not in shown]
-    return [_score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
+    return [score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
 
 
-def _score_table(
-    study: Study, dataset: str, names: Sequence[str], title: str, floor: float | None = None
+def score_table(
+    study: Study,
+    dataset: str,
+    names: Sequence[str],
+    title: str,
+    floor: float | None = None,
+    statistic: ScoreStatistic | None = None,
 ) -> Table:
-    rows = [_scores_of(study, dataset, run, names) for run in study.runs(dataset)]
+    """Return a table of scores of one dataset.
+
+    Parameters
+    ----------
+    study : Study
+        What to show.
+    dataset : str
+        Of which dataset.
+    names : sequence of str
+        Metrics; those that no run has get no column.
+    title : str
+        Its heading.
+    floor : float or None
+        Ratio below which forward times differ by noise alone.
+    statistic : {"mean_sd", "median_iqr", "mean_interval"} or None
+        None takes the config's.
+    """
+    chosen = statistic or study.config.report.statistic
+    rows = [_scores_of(study, dataset, run, names) for run in ordered_runs(study, dataset)]
     if not any(row.run.backend == IDENTITY for row in rows):
         rows.insert(0, _scores_before(study, dataset, names))
     metrics = [METRICS[name] for name in names if any(row.spreads[name] for row in rows)]
-    best = {m.name: _best_rows(rows, m, floor if m.name == "forward_s" else None) for m in metrics}
+    columns = [
+        _column(study, dataset, rows, metric, floor if metric.name == "forward_s" else None, chosen)
+        for metric in metrics
+    ]
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
     headings = [f"{m.title}{mark}" if m.name == "forward_s" else m.title for m in metrics]
     return Table(
         title,
         (*text_columns("Run", "Track"), *number_columns(["Pairs ok", *headings])),
         tuple(
-            Row(
-                (
-                    Cell(row.run.title),
-                    Cell(row.run.track),
-                    Cell(row.ok),
-                    *(_score_cell(row, metric, row.run in best[metric.name]) for metric in metrics),
-                ),
-                row.run.reference,
-            )
-            for row in rows
+            Row((Cell(row.run.title), Cell(row.run.track), Cell(row.ok), *cells), row.run.reference)
+            for row, *cells in zip(rows, *(column.cells for column in columns), strict=True)
         ),
-        _caption(metrics) + (OVERLAPPING_NOTE if mark and "forward_s" in best else ""),
+        _caption(metrics, columns, chosen)
+        + (OVERLAPPING_NOTE if mark and METRICS["forward_s"] in metrics else ""),
     )
 
 
-def _caption(metrics: Sequence[Metric]) -> str:
-    time = " (forward time: median)" if METRICS["forward_s"] in metrics else ""
-    return (
-        f"Mean ± standard deviation over pairs, repeats averaged first{time}. Bold: best of the runs that "
+def ordered_runs(study: Study, dataset: str) -> list[Run]:
+    """Return the runs of a dataset in the order that the config asks for."""
+    runs = list(study.runs(dataset))
+    if study.config.report.order == "config":
+        return runs
+    metric = METRICS[study.config.report.order]
+    sign = 1 if metric.better == "lower" else -1
+
+    def key(run: Run) -> tuple[bool, int, float]:
+        spread = spread_of(study.values(dataset, run.label, metric.name))
+        place = sign * _location(spread, metric, study.config.report.statistic) if spread else math.inf
+        return run.backend != IDENTITY, TRACK_ORDER.index(run.track), math.inf if run.reference else place
+
+    return sorted(runs, key=key)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The cells of a metric, and why no run could be told from the best; empty where some could."""
+
+    cells: tuple[Cell, ...]
+    marked: bool
+    shortage: str
+
+
+def _column(
+    study: Study,
+    dataset: str,
+    rows: Sequence[_Scores],
+    metric: Metric,
+    floor: float | None,
+    statistic: ScoreStatistic,
+) -> _Column:
+    spreads = [spread for row in rows if not row.run.reference and (spread := row.spreads[metric.name])]
+    digits = certain_digits(spreads, metric)
+    outstanding = [
+        find_outstanding(study, dataset, metric, _comparable(rows, metric, statistic, track), floor)
+        for track in dict.fromkeys(row.run.track for row in rows if not row.run.reference)
+    ]
+    best = frozenset().union(*(found.best for found in outstanding))
+    near = frozenset().union(*(found.near for found in outstanding))
+    cells = []
+    for row in rows:
+        interval = None
+        if statistic == "mean_interval" and row.spreads[metric.name] and metric.name != "forward_s":
+            interval = study.bootstrap(dataset).interval(_values(study, dataset, row.run, metric))
+        cells.append(_score_cell(row, metric, digits, statistic, interval, (best, near)))
+    return _Column(tuple(cells), bool(near), next((o.shortage for o in outstanding if o.shortage), ""))
+
+
+def _values(study: Study, dataset: str, run: Run, metric: Metric) -> FloatArray:
+    before = run.label == BEFORE and run not in study.runs(dataset)
+    found = study.before(dataset, metric.name) if before else study.values(dataset, run.label, metric.name)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _comparable(
+    rows: Iterable[_Scores], metric: Metric, statistic: ScoreStatistic, track: str
+) -> dict[str, str]:
+    """Return the printed averages of the competitors of a track that have a value on every pair, by label."""
+    return {
+        row.run.label: fixed_digits(_location(spread, metric, statistic), metric.digits)
+        for row in rows
+        if row.complete and row.run.track == track
+        if (spread := row.spreads[metric.name]) and spread.n == row.ok_pairs
+    }
+
+
+def _caption(metrics: Sequence[Metric], columns: Sequence[_Column], statistic: ScoreStatistic) -> str:
+    time = " (forward time: median)" if METRICS["forward_s"] in metrics and statistic != "median_iqr" else ""
+    said = (
+        f"{STATISTICS[statistic]} over pairs, repeats averaged first{time}. Bold: best of the runs of its track that "
         "are ok on every pair. Reference rows do not compete."
     )
+    if any(column.marked for column in columns):
+        said += f" {NEAR_MARK}: {NEAR_NOTE}"
+    if short := next((column.shortage for column in columns if column.shortage), ""):
+        said += f" Warning: {short}. Here bold tells which average is best, not that the run is better."
+    return said
 
 
 def _scores_of(study: Study, dataset: str, run: Run, names: Iterable[str]) -> _Scores:
@@ -124,26 +235,44 @@ def _scores_before(study: Study, dataset: str, names: Iterable[str]) -> _Scores:
     return _Scores(Run(BEFORE, IDENTITY, "reference"), "–", False, spreads, pairs)
 
 
-def _score_cell(row: _Scores, metric: Metric, bold: bool) -> Cell:
+def _score_cell(
+    row: _Scores,
+    metric: Metric,
+    digits: int,
+    statistic: ScoreStatistic,
+    interval: Interval | None,
+    standing: tuple[frozenset[str], frozenset[str]],
+) -> Cell:
     spread = row.spreads[metric.name]
     if spread is None:
         return Cell(NOT_AVAILABLE)
-    short = _location(spread, metric)
-    text = short if metric.name == "forward_s" else mean_and_sd(spread, metric)
-    few = "" if spread.n == row.ok_pairs else f" (n={spread.n})"
-    return Cell(text + few, bold, short + few)
+    short = fixed_digits(_location(spread, metric, statistic), digits)
+    text = short
+    if statistic == "median_iqr":
+        text = median_and_quartiles(spread, digits)
+    elif interval:
+        text = f"{short} [{fixed_digits(interval.low, digits)}, {fixed_digits(interval.high, digits)}]"
+    elif metric.name != "forward_s" and statistic == "mean_sd":
+        text = mean_and_sd(spread, digits)
+    best, near = standing
+    after = "" if spread.n == row.ok_pairs else f" (n={spread.n})"
+    after += f" {NEAR_MARK}" if row.run.label in near else ""
+    return Cell(text + after, row.run.label in best, short + after, _numbers(spread, interval))
 
 
-def _location(spread: Spread, metric: Metric) -> str:
-    return fixed_digits(spread.median if metric.name == "forward_s" else spread.mean, metric.digits)
-
-
-def _best_rows(rows: Iterable[_Scores], metric: Metric, floor: float | None) -> set[Run]:
-    """Return the runs whose printed value is the best; none where the print tells no two of them apart."""
-    printed = {
-        row.run: _location(spread, metric)
-        for row in rows
-        if row.complete and not row.run.reference
-        if (spread := row.spreads[metric.name]) and spread.n == row.ok_pairs
+def _numbers(spread: Spread, interval: Interval | None) -> tuple[tuple[str, float], ...]:
+    found = {
+        "n": spread.n,
+        "mean": spread.mean,
+        "sd": spread.sd,
+        "median": spread.median,
+        "lower quartile": spread.lower_quartile,
+        "upper quartile": spread.upper_quartile,
     }
-    return best_of(printed, metric, floor or 1.0)
+    if interval:
+        found |= {"interval low": interval.low, "interval high": interval.high}
+    return tuple(found.items())
+
+
+def _location(spread: Spread, metric: Metric, statistic: ScoreStatistic) -> float:
+    return spread.median if metric.name == "forward_s" or statistic == "median_iqr" else spread.mean

@@ -1,4 +1,4 @@
-"""Tables as plain data, which Markdown and the terminal both render."""
+"""Tables as plain data, which every rendering is made from."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ class Cell:
         Whether it is the best of its column.
     short : str
         The same without its spread, for narrow displays; empty where there is nothing to leave out.
+    numbers : tuple of (str, float)
+        What the text was rounded from, by name, for other programs.
     """
 
     text: str
     bold: bool = False
     short: str = ""
+    numbers: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from benchmarks.commands.shared import ConfigArgument, ResultsOption, console, usage_errors
 from benchmarks.config_file import ConfigError, load_config
+from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
+from reports.document import Background
 from reports.publish import publish as publish_run
+from reports.publish import render
 
 
-def publish(config: ConfigArgument, results_dir: ResultsOption = Path("results")) -> None:
-    """Copy the report of a finished run to RESULTS.md, docs/figures and the README."""
+def publish(
+    config: ConfigArgument,
+    results_dir: ResultsOption = Path("results"),
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Only write the text again, from the records in docs/results.")
+    ] = False,
+) -> None:
+    """Copy the report of a finished run to RESULTS.md, docs/figures, docs/results and the README."""
     with usage_errors():
-        folder = ResultsFolder(results_dir / load_config(config).name)
-        stored = folder.load()
-        if stored.pending:
-            raise ConfigError(f"{folder.path}: {stored.pending} jobs have not run yet; finish the run first")
-        publish_run(folder.path, Path.cwd(), stored.config, stored.records, stored.manifest.command)
-    console.print("RESULTS.md, docs/figures and README.md now show this run.")
+        if stored:
+            render(Path.cwd())
+        else:
+            _publish_run(ResultsFolder(results_dir / load_config(config).name))
+    console.print("RESULTS.md, docs and README.md now show this run.")
+
+
+def _publish_run(folder: ResultsFolder) -> None:
+    run = folder.load()
+    if run.pending:
+        raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")
+    noise = load_noise_floors(folder.path.parent)
+    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise)
+    publish_run(folder.path, Path.cwd(), run.config, run.records, background)

@@ -120,9 +120,11 @@ def test_report_holds_every_part(config: Config, records: list[RunRecord], built
     assert re.search(r"\| Command +\| python -m benchmarks run x.yaml +\|", text)
     headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
     assert headings == [
+        "Which backend to choose",
         "How to read this",
         "Gates",
         "Results",
+        "What the differences carry",
         "Time and memory",
         "Failures",
         "Pictures",

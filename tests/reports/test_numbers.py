@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.catalogue import METRICS
-from reports.numbers import fixed_digits, mean_and_sd, median_and_quartiles, spread_of
+from reports.numbers import Spread, certain_digits, fixed_digits, mean_and_sd, median_and_quartiles, spread_of
 
 
 def test_spread_of_known_numbers_passes_over_undefined_ones() -> None:
@@ -26,16 +26,27 @@ def test_spread_of_nothing_is_none_and_no_zero() -> None:
 def test_single_value_is_printed_without_spread() -> None:
     spread = spread_of(pd.Series([0.12345]))
     assert spread is not None
-    assert mean_and_sd(spread, METRICS["rmse"]) == "0.1235"
-    assert median_and_quartiles(spread, METRICS["forward_s"]) == "0.123"
+    assert mean_and_sd(spread, 4) == "0.1235"
+    assert median_and_quartiles(spread, 3) == "0.123"
 
 
-def test_digits_are_those_of_the_catalogue() -> None:
+def test_spread_is_printed_with_the_digits_of_its_average() -> None:
     spread = spread_of(pd.Series([1.0, 2.0, 3.0]))
     assert spread is not None
-    assert mean_and_sd(spread, METRICS["peak_rss_mib"]) == "2 ± 1"
-    assert mean_and_sd(spread, METRICS["dice"]) == "2.000 ± 1.000"
-    assert median_and_quartiles(spread, METRICS["hd95_mm"]) == "2.00 [1.50–2.50]"
+    assert mean_and_sd(spread, 0) == "2 ± 1"
+    assert mean_and_sd(spread, 3) == "2.000 ± 1.000"
+    assert median_and_quartiles(spread, 2) == "2.00 [1.50–2.50]"
+
+
+@pytest.mark.parametrize(("sd", "digits"), [(40.0, 0), (2.0, 1), (0.4, 2), (0.03, 3), (0.00001, 3), (0.0, 3)])
+def test_standard_error_keeps_two_digits(sd: float, digits: int) -> None:
+    """Of four values, the standard error is half the standard deviation."""
+    spreads = [Spread(4, 1.0, each, 1.0, 1.0, 1.0, 1.0) for each in (sd, 100 * sd)]
+    assert certain_digits(spreads, METRICS["dice"]) == digits
+
+
+def test_without_an_uncertainty_digits_are_those_of_the_catalogue() -> None:
+    assert certain_digits([Spread(1, 1.0, math.nan, 1.0, 1.0, 1.0, 1.0)], METRICS["hd95_mm"]) == 2
 
 
 def test_rounded_zero_has_no_sign() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.config import Config, ReportConfig
 from benchmarks.records import RunRecord, Status
 from reports.summary import further_tables, summary_tables
@@ -30,8 +32,8 @@ def test_table_of_known_numbers(make: Make, make_config: MakeConfig) -> None:
     records = [
         make("a", "p1", dice=0.8, rmse=0.02, seconds={"forward": 1.0}, before=start),
         make("a", "p2", dice=0.6, rmse=0.04, seconds={"forward": 3.0}, before=start),
-        make("b", "p1", track="recommended", dice=0.75, rmse=0.01, seconds={"forward": 5.0}),
-        make("b", "p2", track="recommended", dice=0.75, rmse=0.01, seconds={"forward": 5.0}),
+        make("b", "p1", dice=0.75, rmse=0.01, seconds={"forward": 5.0}),
+        make("b", "p2", dice=0.75, rmse=0.01, seconds={"forward": 5.0}),
         make("truth", "p1", track="reference", dice=0.99, rmse=0.0, seconds={"forward": 0.001}),
         make("truth", "p2", track="reference", dice=0.99, rmse=0.0, seconds={"forward": 0.001}),
     ]
@@ -39,10 +41,10 @@ def test_table_of_known_numbers(make: Make, make_config: MakeConfig) -> None:
     assert table.title == "Scores: set"
     assert text_of(table) == [
         ["Run", "Track", "Pairs ok", "Dice", "RMSE", "Forward (s)"],
-        ["before", "reference", "–", "0.500 ± 0.000", "0.2000 ± 0.0000", "n/a"],
-        ["a", "matched", "2/2", "0.700 ± 0.141", "0.0300 ± 0.0141", "2.000"],
-        ["b", "recommended", "2/2", "0.750 ± 0.000", "0.0100 ± 0.0000", "5.000"],
-        ["truth", "reference", "2/2", "0.990 ± 0.000", "0.0000 ± 0.0000", "n/a"],
+        ["before", "reference", "–", "0.50 ± 0.00", "0.200 ± 0.000", "n/a"],
+        ["a", "matched", "2/2", "0.70 ± 0.14", "0.030 ± 0.014", "2.0"],
+        ["b", "matched", "2/2", "0.75 ± 0.00", "0.010 ± 0.000", "5.0"],
+        ["truth", "reference", "2/2", "0.99 ± 0.00", "0.000 ± 0.000", "n/a"],
     ]
     assert [row.reference for row in table.rows] == [True, False, False, True]
     assert bold_of(table) == {"before": set(), "a": {"Forward (s)"}, "b": {"Dice", "RMSE"}, "truth": set()}
@@ -51,7 +53,7 @@ def test_table_of_known_numbers(make: Make, make_config: MakeConfig) -> None:
 def test_repeats_are_averaged_before_pairs(make: Make, make_config: MakeConfig) -> None:
     records = [make("a", "p1", repeat=i, dice=dice) for i, dice in enumerate((0.2, 0.4, 0.6))]
     (table,) = summary_tables(make_config(), [*records, make("a", "p2", dice=0.8)])
-    assert table.rows[1].cells[3].text == "0.600 ± 0.283"  # of 0.4 and 0.8, not of four values
+    assert table.rows[1].cells[3].text == "0.60 ± 0.28"  # of 0.4 and 0.8, not of four values
 
 
 def test_identity_run_is_the_row_before(make: Make, make_config: MakeConfig) -> None:
@@ -116,6 +118,72 @@ def test_overlapping_jobs_mark_the_time(make: Make, make_config: MakeConfig) -> 
     assert "not comparable" in table.caption
 
 
+def scattered(make: Make, pairs: int, better: dict[str, float]) -> list[RunRecord]:
+    """Return records of pairs of a subject each, scores a little apart in another way on each pair."""
+    records = []
+    for index in range(pairs):
+        for place, (run, dice) in enumerate(better.items()):
+            jitter = 0.01 * ((index * 7 + place * 3) % 5 - 2)
+            record = make(run, f"p{index}", dice=dice + jitter, before={"dice": 0.3})
+            identity = record.identity.model_copy(update={"subjects": (f"s{index}",)})
+            records.append(record.model_copy(update={"identity": identity}))
+    return records
+
+
+def test_runs_that_no_test_tells_from_the_best_are_marked(make: Make, make_config: MakeConfig) -> None:
+    records = scattered(make, 15, {"best": 0.801, "near": 0.8, "far": 0.6})
+    (table,) = summary_tables(make_config("best", "near", "far"), records)
+    assert bold_of(table)["best"] == {"Dice"}
+    marked = {row.cells[0].text: row.cells[3].text.endswith(" ~") for row in table.rows}
+    assert marked == {"before": False, "best": False, "near": True, "far": False}
+    assert "not significantly different" in table.caption
+    assert "Warning" not in table.caption
+
+
+def test_too_few_pairs_are_warned_of_and_mark_nothing(make: Make, make_config: MakeConfig) -> None:
+    records = scattered(make, 5, {"best": 0.801, "near": 0.8, "far": 0.6})
+    (table,) = summary_tables(make_config("best", "near", "far"), records)
+    assert bold_of(table)["best"] == {"Dice"}
+    assert not any("~" in row.cells[3].text for row in table.rows)
+    assert (
+        "Warning: 5 pairs cannot tell 3 runs apart: the smallest p value that they can give is 0.12"
+        in table.caption
+    )
+
+
+def test_best_is_told_for_each_track(make: Make, make_config: MakeConfig) -> None:
+    tracks = {"a": "matched", "b": "matched", "c": "recommended", "d": "recommended"}
+    records = [make(run, track=track, dice=0.5 + i / 10) for i, (run, track) in enumerate(tracks.items())]
+    (table,) = summary_tables(make_config(*tracks), records)
+    assert [run for run, bold in bold_of(table).items() if bold] == ["b", "d"]
+
+
+def test_runs_stand_in_the_order_of_a_metric(make: Make, make_config: MakeConfig) -> None:
+    records = [make(run, dice=dice) for run, dice in (("a", 0.5), ("b", 0.7), ("c", None), ("d", 0.6))]
+    (table,) = summary_tables(make_config(*"abcd", report={"order": "dice"}), records)
+    assert [row.cells[0].text for row in table.rows] == ["before", "b", "d", "a", "c"]
+
+
+def test_statistics_that_a_config_may_choose(make: Make, make_config: MakeConfig) -> None:
+    records = scattered(make, 15, {"a": 0.8, "b": 0.6})
+    (quartiles,) = summary_tables(make_config("a", "b", report={"statistic": "median_iqr"}), records)
+    assert quartiles.rows[1].cells[3].text == "0.800 [0.790–0.810]"
+    (interval,) = summary_tables(make_config("a", "b", report={"statistic": "mean_interval"}), records)
+    numbers = dict(interval.rows[1].cells[3].numbers)
+    assert numbers["mean"] == pytest.approx(0.8)
+    assert numbers["interval low"] < 0.8 < numbers["interval high"]
+    assert interval.rows[1].cells[3].text == "0.800 [0.793, 0.807]"
+    assert "bootstrap over subjects" in interval.caption
+
+
+def test_published_layout_as_a_preset(make: Make, make_config: MakeConfig) -> None:
+    record = make("a", dice=0.6, jaccard=0.4, rmse=0.1, ncc=0.9, nmi=1.1, seconds={"forward": 1.0})
+    config = make_config("a", report={"preset": "dipy_lpba40"})
+    (table,), (further,) = summary_tables(config, [record]), further_tables(config, [record])
+    assert text_of(table)[0][3:] == ["NCC", "NMI", "Dice", "Jaccard", "Forward (s)"]
+    assert text_of(further)[0][3:] == ["RMSE"]
+
+
 def test_one_table_per_dataset(make: Make, make_config: MakeConfig) -> None:
     records = [make("a", dataset=name, dice=0.5) for name in ("x", "y")]
     tables = summary_tables(make_config("a", datasets=("y", "x")), records)
@@ -132,7 +200,7 @@ def test_short_cell_leaves_the_spread_out(make: Make, make_config: MakeConfig) -
     records = [make("a", "p1", dice=0.4), make("a", "p2", dice=0.6), make("a", "p3", dice=None)]
     (table,) = summary_tables(make_config(), records)
     cell = table.rows[1].cells[3]
-    assert (cell.text, cell.short) == ("0.500 ± 0.141 (n=2)", "0.500 (n=2)")
+    assert (cell.text, cell.short) == ("0.50 ± 0.14 (n=2)", "0.50 (n=2)")
 
 
 def test_a_config_chooses_its_columns_and_the_rest_is_further(make: Make, make_config: MakeConfig) -> None:

@@ -13,6 +13,7 @@ from benchmarks.records import RunRecord, Status
 from reports.statistics.paired import (
     compare_with,
     enough_pairs,
+    holm,
     improvements,
     signed_rank,
     smallest_p,
@@ -110,3 +111,8 @@ def test_repeats_are_averaged_and_failures_left_out(make: Make, make_config: Mak
 def test_runs_without_a_common_pair_are_left_out(make: Make, make_config: MakeConfig) -> None:
     study = Study.of(make_config("a", "b"), [make("a", "p1", dice=0.5), make("b", "p2", dice=0.5)])
     assert compare_with(study, "set", METRICS["dice"], "a", ["b"]) == ()
+
+
+@pytest.mark.parametrize("p", [[0.01], [0.04, 0.01, 0.03], [0.5, 0.5, 0.9, 0.001, 0.001], [1.0, 0.02]])
+def test_holm_is_statsmodels(p: list[float]) -> None:
+    np.testing.assert_allclose(holm(np.array(p)), multipletests(p, method="holm")[1])

@@ -1,0 +1,107 @@
+"""``compare`` and ``history``: one state of a benchmark beside another, and all of them in a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.catalogue import METRICS
+from benchmarks.commands.shared import ResultsOption, console, usage_errors
+from benchmarks.config_file import ConfigError
+from benchmarks.names import nearest_hint
+from benchmarks.noise import load_noise_floors
+from benchmarks.record_store import RecordStore
+from benchmarks.records import RunRecord
+from reports.figures.history import save_history
+from reports.markdown import escape, render_table
+from reports.run_comparison import Verdict, changes_table, compare_runs, history_table, state_at
+from reports.table import Table
+from reports.terminal import terminal_table
+
+EXIT_WORSE = 1
+EXIT_SLOWER = 3
+
+RunArgument = Annotated[
+    Path, typer.Argument(help="A results folder, as results/embedded, or a file of records.")
+]
+
+
+def compare(
+    before: RunArgument,
+    after: Annotated[
+        Path | None,
+        typer.Argument(help="Another one.  [default: the same, with --commits]", show_default=False),
+    ] = None,
+    commits: Annotated[
+        str | None, typer.Option(metavar="A..B", help="Two commits whose records the stores hold.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
+    results_dir: ResultsOption = Path("results"),
+) -> None:
+    """Tell what got better, worse, faster or slower beyond noise.
+
+    Exit codes: 0 nothing got worse, 1 a score got worse or more pairs failed, 3 only times got worse.
+    """
+    with usage_errors():
+        if after is None and commits is None:
+            raise ConfigError("compare: give a second run, or --commits A..B for two states of one")
+        old, new = records_of(before), records_of(after or before)
+        names = [str(before), str(after or before)]
+        if commits is not None:
+            names = list(commits.split(".."))
+            if len(names) != 2 or not all(names):
+                raise ConfigError(f"--commits {commits}: must look like A..B")
+            old, new = state_at(old, names[0]), state_at(new, names[1])
+        changes = compare_runs(old, new, load_noise_floors(results_dir))
+        if not changes:
+            raise ConfigError(f"{names[0]} and {names[1]} have no run on a pair in common")
+        _show(changes_table(changes, names[0], names[1]), markdown)
+    verdicts = {change.verdict for change in changes}
+    if Verdict.WORSE in verdicts:
+        raise typer.Exit(EXIT_WORSE)
+    if Verdict.SLOWER in verdicts:
+        raise typer.Exit(EXIT_SLOWER)
+
+
+def history(
+    run: RunArgument,
+    metric: Annotated[str, typer.Option(help="A name from the catalogue.")] = "dice",
+    markdown: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the figure into this file: PNG, PDF or SVG.")
+    ] = None,
+) -> None:
+    """Show a metric over the commits whose records a run holds."""
+    with usage_errors():
+        if metric not in METRICS:
+            raise ConfigError(f"no metric named {metric!r}{nearest_hint(metric, METRICS)}")
+        records = records_of(run)
+        _show(history_table(records, METRICS[metric]), markdown)
+        if figure:
+            save_history(records, METRICS[metric], figure)
+
+
+def records_of(path: Path) -> list[RunRecord]:
+    """Read all records of a results folder, or of a file.
+
+    Raises
+    ------
+    ConfigError
+        When there are none, or this version cannot read them.
+    """
+    file = path / "records.jsonl" if path.is_dir() else path
+    try:
+        records = RecordStore(file).read()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if not records:
+        raise ConfigError(f"{file}: holds no records")
+    return records
+
+
+def _show(table: Table, markdown: Path | None) -> None:
+    console.print(terminal_table(table))
+    if markdown:
+        markdown.write_text(f"## {escape(table.title)}\n\n{render_table(table)}\n", encoding="utf-8")

@@ -1,0 +1,169 @@
+"""The published run as the repository keeps it: records, config and what the report says beyond them."""
+
+from __future__ import annotations
+
+import lzma
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+from benchmarks.config import Config
+from benchmarks.gates import evaluate_gates
+from benchmarks.noise import Calibration, NoiseFloors
+from benchmarks.records import Frozen, RunRecord
+from reports.document import Background, report_text
+from reports.pictures import Pictures
+from reports.study import Study
+
+FOLDER = Path("docs", "results")
+FIGURES = Path("docs", "figures")
+RECORDS, CONFIG, RUN = "records.jsonl.xz", "config.yaml", "run.json"
+# Two or more folders from the root of a file system: where somebody's files lie is nobody else's business.
+_ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'`,;:]+/)+")
+_PICTURES = TypeAdapter(dict[str, Pictures])
+
+
+class RunFacts(Frozen):
+    """What a published run is, beside its config and records.
+
+    Attributes
+    ----------
+    command : str
+        What repeats the run.
+    descriptions : dict of str to str
+        What each dataset says of itself.
+    calibrations : tuple of Calibration
+        Those that hold for its records.
+    pictures : dict
+        Title, caption and place of every figure, by dataset.
+    """
+
+    command: str
+    descriptions: dict[str, str]
+    calibrations: tuple[Calibration, ...]
+    pictures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A run without what is private in it: host names, paths and tracebacks.
+
+    Attributes
+    ----------
+    config : Config
+        What was asked for.
+    records : tuple of RunRecord
+        What came out.
+    facts : RunFacts
+        The rest.
+    """
+
+    config: Config
+    records: tuple[RunRecord, ...]
+    facts: RunFacts
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        records: Sequence[RunRecord],
+        background: Background,
+        pictures: Mapping[str, Pictures],
+    ) -> PublishedRun:
+        """Take what may be published of a run."""
+        hosts = sorted({record.provenance.host for record in records})
+        names = {host: f"machine {number}" for number, host in enumerate(hosts, start=1)}
+        calibrations = tuple(
+            one.model_copy(update={"host": names[one.host]})
+            for one in background.noise.calibrations
+            if one.host in names
+        )
+        facts = RunFacts(
+            command=without_paths(background.command),
+            descriptions=dict(background.descriptions),
+            calibrations=calibrations,
+            pictures=_PICTURES.dump_python(dict(pictures), mode="json"),
+        )
+        kept = tuple(_public(record, names) for record in records)
+        return cls(Config.model_validate(without_paths(config.model_dump(mode="json"))), kept, facts)
+
+    @property
+    def results(self) -> str:
+        """The text of ``RESULTS.md``."""
+        noise = NoiseFloors(self.facts.calibrations)
+        background = Background(self.facts.command, self.facts.descriptions, 0, noise)
+        pictures = _PICTURES.validate_python(self.facts.pictures)
+        gates = evaluate_gates(self.config, self.records)
+        text = report_text(Study.of(self.config, self.records), background, gates, pictures)
+        text = re.sub(r"\[PDF\]\(figures/[^)]+\) · ", "", text)
+        return text.replace("](figures/", f"]({FIGURES.as_posix()}/")
+
+    def store(self, root: Path) -> None:
+        """Keep it below ``docs/results/`` of a repository."""
+        folder = root / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = "".join(record.model_dump_json() + "\n" for record in self.records)
+        (folder / RECORDS).write_bytes(lzma.compress(lines.encode(), preset=9))
+        config = yaml.safe_dump(self.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+        (folder / CONFIG).write_text(config, encoding="utf-8", newline="\n")
+        facts = self.facts.model_dump_json(indent=1) + "\n"
+        (folder / RUN).write_text(facts, encoding="utf-8", newline="\n")
+
+
+def load_published(root: Path) -> PublishedRun:
+    """Read the run that a repository keeps.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it keeps none.
+    ValueError
+        When it was stored by another version.
+    """
+    folder = root / FOLDER
+    lines = lzma.decompress((folder / RECORDS).read_bytes()).splitlines()
+    return PublishedRun(
+        Config.model_validate(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))),
+        tuple(RunRecord.model_validate_json(line) for line in lines),
+        RunFacts.model_validate_json((folder / RUN).read_bytes()),
+    )
+
+
+def without_paths(value: Any) -> Any:
+    """Return text, or nested text, with the folders of absolute paths left out."""
+    if isinstance(value, str):
+        return _ABSOLUTE.sub("…/", value)
+    if isinstance(value, Mapping):
+        return {key: without_paths(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(without_paths(one) for one in value)
+    return value
+
+
+def _public(record: RunRecord, names: Mapping[str, str]) -> RunRecord:
+    failure = record.failure
+    shown = (
+        failure.model_copy(update={"detail": "", "message": without_paths(failure.message)})
+        if failure
+        else None
+    )
+    circumstances = {"host": names[record.provenance.host], "environment": ""}
+    identity = {
+        "params": without_paths(record.identity.params),
+        "dataset_params": without_paths(record.identity.dataset_params),
+    }
+    return record.model_copy(
+        update={
+            "failure": shown,
+            "identity": record.identity.model_copy(update=identity),
+            "provenance": record.provenance.model_copy(update=circumstances),
+            "effective": without_paths(record.effective),
+            "statistics": without_paths(record.statistics),
+            "trace": (),
+        }
+    )

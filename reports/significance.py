@@ -1,0 +1,206 @@
+"""Tables of what the numbers carry: paired tests, ranks, intervals, and the pairs on which all succeeded."""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.catalogue import METRICS, Metric
+from benchmarks.config import Config
+from reports.numbers import NOT_AVAILABLE, counted, fixed_digits
+from reports.pair_scores import leading_metric
+from reports.statistics.bootstrap import FEWEST_SUBJECTS
+from reports.statistics.paired import Comparison, compare_with, shortage
+from reports.statistics.ranks import NOT_TRIED, Ranking, rank_runs
+from reports.study import Records, Study
+from reports.summary import LEADING, score_table
+from reports.table import Cell, Column, Row, Table, number_columns, plain_row, text_columns
+
+P_DIGITS = 3
+
+
+def paired_tables(config: Config, records: Records) -> list[Table]:
+    """Return, per dataset with two competitors, each run beside the reference by the leading metric and by time.
+
+    Parameters
+    ----------
+    config : Config
+        ``report.reference`` is compared with, else ``figures.oracle``, else the run with the best average rank.
+    records : iterable of RunRecord, or Study
+        All records; of several with the same run, pair and repeat the last counts.
+    """
+    study = Study.of(config, records)
+    found = (_paired_table(study, dataset) for dataset in study.datasets)
+    return [table for table in found if table]
+
+
+def rank_tables(config: Config, records: Records) -> list[Table]:
+    """Return average ranks by the leading metric per dataset, failures counted as the last rank."""
+    study = Study.of(config, records)
+    rankings = (
+        (dataset, rank_runs(study, dataset, leading_metric(study, dataset))) for dataset in study.datasets
+    )
+    return [_rank_table(study, dataset, ranking) for dataset, ranking in rankings if ranking]
+
+
+def interval_tables(config: Config, records: Records) -> list[Table]:
+    """Return means with 95 % intervals over subjects, of the datasets with enough of them."""
+    study = Study.of(config, records)
+    names = [name for name in config.report.chosen_columns or LEADING if name != "forward_s"]
+    return [
+        score_table(study, dataset, names, f"95 % intervals: {dataset}", statistic="mean_interval")
+        for dataset in study.datasets
+        if study.bootstrap(dataset).subjects >= FEWEST_SUBJECTS
+    ]
+
+
+def common_tables(config: Config, records: Records) -> list[Table]:
+    """Return the scores over the pairs on which all competitors succeeded, of datasets where some did not on all.
+
+    Runs that succeeded on no pair are left out, as are those that could not be tried.
+    """
+    study = Study.of(config, records)
+    found = (_common_table(study, dataset) for dataset in study.datasets)
+    return [table for table in found if table]
+
+
+def chosen_reference(study: Study, dataset: str, metric: Metric) -> str | None:
+    """Return the label of the run that a dataset's others are compared with; None without one that has values."""
+    labels = [run.label for run in study.competitors(dataset)]
+    for label in (study.config.report.reference, study.oracle):
+        if label in labels and study.values(dataset, label, metric.name).notna().any():
+            return label
+    ranking = rank_runs(study, dataset, metric)
+    return next(iter(ranking.ranks)) if ranking else None
+
+
+def _paired_table(study: Study, dataset: str) -> Table | None:
+    leading = leading_metric(study, dataset)
+    reference = chosen_reference(study, dataset, leading)
+    labels = [run.label for run in study.competitors(dataset)]
+    if reference is None or len(labels) < 2:
+        return None
+    compared = [
+        (metric, one)
+        for metric in dict.fromkeys((leading, METRICS["forward_s"]))
+        for one in compare_with(study, dataset, metric, reference, labels)
+    ]
+    if not compared:
+        return None
+    return Table(
+        f"Paired tests against {reference}: {dataset}",
+        (
+            *text_columns("Metric", "Run"),
+            *number_columns(["Pairs", "Subjects", "Difference", "p (Holm)", "Effect size", "Win rate"]),
+            Column("Verdict", "left"),
+        ),
+        tuple(_paired_row(metric, one) for metric, one in compared),
+        "Difference: mean improvement on the reference [95 % interval by bootstrap over subjects], positive where the "
+        "run is better; of times the geometric mean of reference by run. p: two-sided Wilcoxon signed-rank test, "
+        "corrected by Holm over the runs of a metric. Effect size: matched-pairs rank-biserial correlation, -1 to 1. "
+        "Win rate: share of pairs on which the run is better, ties half. The test takes pairs as independent; a "
+        "verdict asks the interval, which does not, too." + _warning(compared),
+    )
+
+
+def _paired_row(metric: Metric, one: Comparison) -> Row:
+    verdict = ("better" if one.difference > 0 else "worse") if one.significant else "no difference shown"
+    p = f"< {10**-P_DIGITS}" if one.p_holm < 10**-P_DIGITS else fixed_digits(one.p_holm, P_DIGITS)
+    return plain_row(
+        (
+            metric.title,
+            one.run,
+            str(one.n),
+            str(one.subjects),
+            _difference(metric, one),
+            p,
+            fixed_digits(one.test.effect, 2),
+            f"{one.test.win_rate:.0%}",
+            verdict if one.conclusive else "too few to conclude",
+        )
+    )
+
+
+def _difference(metric: Metric, one: Comparison) -> str:
+    if metric.name == "forward_s":
+        between = (
+            f" [{math.exp(one.interval.low):.3g}, {math.exp(one.interval.high):.3g}]" if one.interval else ""
+        )
+        return f"{math.exp(one.difference):.3g}×{between}"
+    digits = metric.digits
+    if one.interval and one.interval.half_width > 0:
+        digits = max(0, min(digits, 1 - math.floor(math.log10(one.interval.half_width))))
+    ends = (one.interval.low, one.interval.high) if one.interval else ()
+    between = f" [{', '.join(fixed_digits(end, digits) for end in ends)}]" if ends else ""
+    return fixed_digits(one.difference, digits) + between
+
+
+def _warning(compared: list[tuple[Metric, Comparison]]) -> str:
+    for metric, one in compared:
+        if not one.conclusive:
+            tests = sum(other is metric for other, _ in compared)
+            return f" Warning: {shortage(one.n, one.subjects, tests)}."
+    return ""
+
+
+def _rank_table(study: Study, dataset: str, ranking: Ranking) -> Table:
+    runs = list(ranking.ranks)
+    subjects = len({name for pair in study.pairs(dataset) for name in study.subjects(dataset, pair)})
+    short = shortage(ranking.pairs, subjects, len(runs) - 1)
+    friedman = "" if math.isnan(ranking.p) else f" Friedman test that all rank alike: p = {ranking.p:.2g}."
+    return Table(
+        f"Ranks by {ranking.metric.title}: {dataset}",
+        (
+            *text_columns("Run"),
+            *number_columns(["Average rank", "Pairs ok"]),
+            Column("Not told apart from", "left"),
+        ),
+        tuple(
+            Row(
+                (
+                    Cell(run),
+                    Cell(fixed_digits(rank, 2), numbers=(("rank", rank),)),
+                    Cell(f"{study.ok_count(dataset, run)}/{len(study.pairs(dataset))}"),
+                    Cell(", ".join(_alike(ranking, run)) or NOT_AVAILABLE),
+                )
+            )
+            for run, rank in ranking.ranks.items()
+        ),
+        f"Average rank over {counted(ranking.pairs, 'pair')}, 1 is best; a failure counts as the last rank. Ranks "
+        f"closer than the critical difference of {ranking.critical_difference:.2f} are not told apart at 5 % (Nemenyi; "
+        f"Demšar 2006).{friedman}" + (f" Warning: {short}." if short else ""),
+    )
+
+
+def _alike(ranking: Ranking, run: str) -> list[str]:
+    place = ranking.ranks[run]
+    return [
+        other
+        for other, rank in ranking.ranks.items()
+        if other != run and abs(rank - place) < ranking.critical_difference
+    ]
+
+
+def _common_table(study: Study, dataset: str) -> Table | None:
+    pairs = study.pairs(dataset)
+    runs = [run.label for run in study.competitors(dataset) if study.ok_count(dataset, run.label)]
+    if not runs or all(study.ok_count(dataset, run) == len(pairs) for run in runs):
+        return None
+    common = {
+        pair
+        for pair in pairs
+        if all((result := study.result(dataset, pair, run)) and result.ok for run in runs)
+    }
+    references = {run.label for run in study.runs(dataset) if run.reference}
+    kept = tuple(
+        record
+        for record in study.records
+        if record.identity.dataset == dataset
+        and record.identity.pair_id in common
+        and record.identity.run in {*runs, *references}
+        and record.status not in NOT_TRIED
+    )
+    title = f"Pairs on which all succeeded, {len(common)} of {len(pairs)}: {dataset}"
+    if not kept:
+        return Table(title, text_columns("Run"), (), "There is no such pair.")
+    names = study.config.report.chosen_columns or LEADING
+    return score_table(Study(study.config, kept), dataset, names, title)

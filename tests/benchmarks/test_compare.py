@@ -1,0 +1,67 @@
+"""``compare`` and ``history`` as a user meets them."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.record_store import RecordStore
+
+STORED = Path(__file__).parents[2] / "docs" / "results" / "records.jsonl.xz"
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return a maker of results folders with the published records, each changed by a function."""
+    import lzma
+
+    from benchmarks.records import RunRecord
+
+    lines = [line for line in lzma.decompress(STORED.read_bytes()).splitlines() if b"template3d" in line][:8]
+
+    def build(name, change=lambda record: record):
+        records = RecordStore(tmp_path / name / "records.jsonl")
+        for line in lines:
+            records.append(change(RunRecord.model_validate_json(line)))
+        return str(tmp_path / name)
+
+    return build
+
+
+def worse(record):
+    return record.model_copy(update={"after": record.after | {"dice": 0.1}})
+
+
+def slower(record):
+    return record.model_copy(
+        update={"seconds": {stage: 3 * seconds for stage, seconds in record.seconds.items()}}
+    )
+
+
+@pytest.mark.parametrize(("change", "code"), [(lambda record: record, 0), (worse, 1), (slower, 3)])
+def test_exit_code_tells_what_got_worse(store, tmp_path, change, code):
+    table = tmp_path / "table.md"
+    done = CliRunner().invoke(app, ["compare", store("one"), store("two", change), "--markdown", str(table)])
+    assert done.exit_code == code, done.output
+    assert table.read_text().startswith("## What changed from ")
+
+
+def test_request_that_means_nothing_is_an_error(store, tmp_path):
+    one = store("one")
+    for arguments in (
+        [one],
+        [one, str(tmp_path / "none")],
+        [one, "--commits", "a"],
+        [one, "--commits", "ffff..eeee"],
+    ):
+        assert CliRunner().invoke(app, ["compare", *arguments]).exit_code == 2
+
+
+def test_history_draws_a_figure(store, tmp_path):
+    figure = tmp_path / "history.png"
+    done = CliRunner().invoke(app, ["history", store("one"), "--metric", "tre_mm", "--figure", str(figure)])
+    assert done.exit_code == 0, done.output
+    assert "TRE (mm) by commit" in done.output
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert CliRunner().invoke(app, ["history", store("one"), "--metric", "dize"]).exit_code == 2

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.config import Config
+from benchmarks.records import RunRecord, Status
+from reports.recommendation import recommendation
+
+Make = Callable[..., RunRecord]
+MakeConfig = Callable[..., Config]
+
+
+def made(
+    make: Make,
+    run: str,
+    dice: float,
+    pairs: int = 15,
+    *,
+    seconds: float = 1.0,
+    subjects: int = 99,
+    **others: float,
+) -> list[RunRecord]:
+    """Return records of a run whose scores scatter in a way of its own."""
+    records = []
+    for index in range(pairs):
+        jitter = 0.01 * ((index * 7 + len(run) * 3) % 5 - 2)
+        record = make(run, f"p{index}", dice=dice + jitter, seconds={"forward": seconds}, **others)
+        identity = record.identity.model_copy(update={"subjects": (f"s{index % subjects}",)})
+        records.append(record.model_copy(update={"identity": identity}))
+    return records
+
+
+def said(make_config: MakeConfig, records: list[RunRecord], *runs: str) -> tuple[str, ...]:
+    found = recommendation(make_config(*runs), records, "set")
+    assert 1 <= len(found) <= 5
+    return found
+
+
+def test_clear_winner(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9) + made(make, "bad", 0.5, seconds=0.1)
+    (accuracy,) = said(make_config, records, "good", "bad")
+    assert accuracy.startswith(
+        "Choose good for accuracy: a mean Dice of 0.900 over 15 pairs, significantly better"
+    )
+
+
+def test_tie_is_called_one_and_decided_by_time(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "slow", 0.801, seconds=10.0) + made(make, "swift", 0.8) + made(make, "bad", 0.4)
+    accuracy, speed = said(make_config, records, "slow", "swift", "bad")
+    assert "cannot be told from swift" in accuracy
+    assert "Choose" not in accuracy
+    assert "from 1 other it can" in accuracy
+    assert speed.startswith(
+        "Of these, swift is the fastest, with an average of 0.800: 1 s, where slow takes 10 times as long"
+    )
+
+
+def test_times_within_noise_are_not_told_apart(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "slow", 0.801, seconds=1.1) + made(make, "swift", 0.8)
+    _, speed = said(make_config, records, "slow", "swift")
+    assert speed.startswith("No other of these is clearly faster")
+
+
+def test_overlapping_jobs_name_nobody_fast(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "slow", 0.801, seconds=10.0) + made(make, "swift", 0.8)
+    overlapped = [
+        record.model_copy(update={"provenance": record.provenance.model_copy(update={"concurrent_jobs": 2})})
+        for record in records
+    ]
+    _, speed = said(make_config, overlapped, "slow", "swift")
+    assert "not comparable" in speed
+    assert "fastest" not in speed
+
+
+def test_two_pairs_conclude_nothing(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9, 2) + made(make, "bad", 0.5, 2)
+    accuracy = said(make_config, records, "good", "bad")[0]
+    assert accuracy.startswith("Nothing can be concluded beyond these 2 pairs")
+    assert "Choose" not in accuracy
+
+
+def test_many_pairs_of_one_subject_conclude_nothing(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9, subjects=1) + made(make, "bad", 0.5, subjects=1)
+    accuracy = said(make_config, records, "good", "bad")[0]
+    assert accuracy.startswith(
+        "Nothing can be concluded beyond these 15 pairs (pairs of 1 subject say nothing"
+    )
+
+
+def test_a_run_that_fails_is_not_chosen_and_is_named(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9) + made(make, "bad", 0.5)
+    records += [*made(make, "brilliant", 0.99, 14), make("brilliant", "p14", status=Status.TIMEOUT)]
+    found = said(make_config, records, "good", "bad", "brilliant")
+    assert found[0].startswith("Choose good")
+    assert any("brilliant (not ok on 1 of 15)" in sentence for sentence in found)
+
+
+def test_nobody_succeeds(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", status=Status.FAILED), make("b", status=Status.TIMEOUT)]
+    assert said(make_config, records, "a", "b")[0].startswith("No run succeeded on all 1 pair")
+
+
+def test_only_one_run_is_compared_with_nothing(make: Make, make_config: MakeConfig) -> None:
+    assert "no other to compare it with" in said(make_config, made(make, "a", 0.5), "a")[0]
+
+
+def test_without_labels_the_evidence_is_called_weak(make: Make, make_config: MakeConfig) -> None:
+    records = [make(run, f"p{i}", rmse=rmse) for run, rmse in (("a", 0.1), ("b", 0.2)) for i in range(3)]
+    assert "neither labels nor known points" in said(make_config, records, "a", "b")[-1]
+
+
+def test_folding_of_the_best_is_told(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9, folding_fraction=0.02) + made(make, "bad", 0.5, folding_fraction=0.0)
+    assert any(
+        "good folds tissue: on its worst pair, 2.00% of the voxels" in s
+        for s in said(make_config, records, "good", "bad")
+    )
+
+
+def test_averages_that_a_few_pairs_decide_are_told(make: Make, make_config: MakeConfig) -> None:
+    wild = [*made(make, "wild", 0.81, 14), make("wild", "p14", dice=0.0)]
+    found = said(make_config, wild + made(make, "tame", 0.79), "wild", "tame")
+    assert found[0].startswith("tame has the best average")
+    assert "Pair by pair another leads: wild has the best average rank" in found[-1]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.config import Config
+from benchmarks.records import RunRecord, Status
+from reports.gains import gain_tables, label_tables
+from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.table import Table
+
+Make = Callable[..., RunRecord]
+MakeConfig = Callable[..., Config]
+
+
+def made(make: Make, pairs: int, **dice: float) -> list[RunRecord]:
+    records = []
+    for index in range(pairs):
+        for place, (run, value) in enumerate(dice.items()):
+            jitter = 0.01 * ((index * 7 + place * 3) % 5 - 2)
+            record = make(run, f"p{index}", dice=value + jitter, before={"dice": 0.55})
+            identity = record.identity.model_copy(update={"subjects": (f"s{index}",)})
+            records.append(record.model_copy(update={"identity": identity}))
+    return records
+
+
+def cells(table: Table, row: int) -> list[str]:
+    return [cell.text for cell in table.rows[row].cells]
+
+
+def test_effect_size_and_win_rate_stand_beside_each_p(make: Make, make_config: MakeConfig) -> None:
+    config = make_config("a", "b", "c", figures={"oracle": "a"})
+    (table,) = paired_tables(config, made(make, 15, a=0.6, b=0.8, c=0.601))
+    assert table.title == "Paired tests against a: set"
+    assert cells(table, 0)[:2] == ["Dice", "b"]
+    assert cells(table, 0)[5:] == ["< 0.001", "1.00", "100%", "better"]
+    assert cells(table, 1)[-1] == "no difference shown"
+    assert "Warning" not in table.caption
+
+
+def test_a_config_names_the_reference(make: Make, make_config: MakeConfig) -> None:
+    config = make_config("a", "b", figures={"oracle": "a"}, report={"reference": "b"})
+    (table,) = paired_tables(config, made(make, 15, a=0.6, b=0.8))
+    assert cells(table, 0)[1::7] == ["a", "worse"]
+
+
+def test_too_few_pairs_get_a_warning_and_no_verdict(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, 2, a=0.6, b=0.8)
+    (paired,), (ranks,) = (tables(make_config("a", "b"), records) for tables in (paired_tables, rank_tables))
+    assert cells(paired, 0)[-1] == "too few to conclude"
+    assert "Warning: 2 pairs cannot tell 2 runs apart" in paired.caption
+    assert "Warning: 2 pairs cannot" in ranks.caption
+    assert interval_tables(make_config("a", "b"), records) == []
+
+
+def test_a_single_run_is_compared_with_nothing(make: Make, make_config: MakeConfig) -> None:
+    assert paired_tables(make_config("a"), made(make, 9, a=0.6)) == []
+    assert rank_tables(make_config("a"), made(make, 9, a=0.6)) == []
+
+
+def test_ranks_count_failures_and_name_who_is_alike(make: Make, make_config: MakeConfig) -> None:
+    records = [r for r in made(make, 4, a=0.6, b=0.8) if (r.identity.run, r.identity.pair_id) != ("b", "p3")]
+    records.append(make("b", "p3", status=Status.TIMEOUT))
+    (table,) = rank_tables(make_config("a", "b"), records)
+    assert [cells(table, row)[:3] for row in (0, 1)] == [["b", "1.25", "3/4"], ["a", "1.75", "4/4"]]
+    assert cells(table, 0)[3] == "a"
+
+
+def test_common_pairs_are_those_on_which_all_succeeded(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", pair, dice=dice) for pair, dice in (("p1", 0.2), ("p2", 0.8))]
+    records += [make("b", "p1", status=Status.FAILED), make("b", "p2", dice=0.7)]
+    records += [make("never", pair, status=Status.FAILED) for pair in ("p1", "p2")]
+    (table,) = common_tables(make_config("a", "b", "never"), records)
+    assert table.title == "Pairs on which all succeeded, 1 of 2: set"
+    assert {row.cells[0].text: row.cells[3].text for row in table.rows} == {
+        "before": "n/a",
+        "a": "0.800",
+        "b": "0.700",
+    }
+
+
+def test_no_table_of_common_pairs_where_nothing_failed(make: Make, make_config: MakeConfig) -> None:
+    assert common_tables(make_config("a", "b"), made(make, 3, a=0.6, b=0.8)) == []
+
+
+def test_no_common_pair_is_said(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", "p1", dice=0.5), make("a", "p2", status=Status.FAILED)]
+    records += [make("b", "p2", dice=0.5), make("b", "p1", status=Status.FAILED)]
+    (table,) = common_tables(make_config("a", "b"), records)
+    assert table.caption == "There is no such pair."
+
+
+def test_before_and_after(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", f"p{i}", dice=dice, before={"dice": 0.5}) for i, dice in enumerate((0.9, 0.4, 0.8))]
+    (table,) = gain_tables(make_config("a"), records)
+    assert cells(table, 0) == ["a", "0.50 → 0.70 (2/3)"]
+
+
+def test_dice_by_label(make: Make, make_config: MakeConfig) -> None:
+    labels = {
+        "a": {"hippocampus": {"dice": 0.8}},
+        "b": {"hippocampus": {"dice": 0.7}, "caudate": {"dice": 0.9}},
+    }
+    records = [
+        make(run).model_copy(update={"labels": found, "labels_before": {"hippocampus": {"dice": 0.4}}})
+        for run, found in labels.items()
+    ]
+    (table,) = label_tables(make_config("a", "b"), records)
+    assert [cells(table, row) for row in (0, 1)] == [
+        ["hippocampus", "0.400", "0.800", "0.700"],
+        ["caudate", "n/a", "n/a", "0.900"],
+    ]
+    assert [cell.bold for cell in table.rows[0].cells] == [False, False, True, False]
