@@ -154,9 +154,8 @@ def _extremes_plate(study: Study, folder: Path, dataset: str, omitted: list[str]
             else:
                 not_kept.append(f"{extreme.rank} ({extreme.pair_id})")
         if not_kept:
-            omitted.append(
-                f"{run.label}: no slices were kept of its {' and '.join(not_kept)} pair{'s' if len(not_kept) > 1 else ''}"
-            )
+            noun = "pair" if len(not_kept) == 1 else "pairs"
+            omitted.append(f"{run.label}: no slices were kept of its {' and '.join(not_kept)} {noun}")
         if shown:
             drawings.append(extremes_drawing(run, shown))
     if drawings and len(runs) > MOST_RUNS:
