@@ -47,6 +47,7 @@ results: $(INSTALLED)
 	$(BIN)/python -m benchmarks run configs/embedded.yaml
 	$(BIN)/python -m benchmarks publish configs/embedded.yaml
 
+# Tests of report.html need Chromium (Debian: apt-get install chromium) and are skipped without it.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 

@@ -101,7 +101,7 @@ class TorchLMParams:
     control_spacing_mm : float or None
         ``bspline``: distance of control points at full resolution; a twelfth of the longest side by default.
     bending : float or None
-        ``bspline``: weight of the bending energy, dimensionless; 1e-3 by default.
+        ``bspline``: weight of the bending energy, dimensionless; 0.3 by default.
     diffeomorphic : DiffeomorphicParams
         ``diffeomorphic``: its own options.
     interpolation : str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
+from skimage.measure import block_reduce
 
 from benchmarks.evaluation import jacobian, scored_labels
 from benchmarks.metrics.overlap import indexed
@@ -22,8 +23,11 @@ from benchmarks.resampling import (
     warp_image,
     warp_labels,
 )
+from benchmarks.stacks import MOST_PIXELS, Stack, eight_bit, through
 from datasets.pair import Pair
 
+# Share of the mask's extent that stacks show on each side of it.
+MARGIN = 0.08
 _LARGEST_LABEL = np.iinfo(np.uint16).max
 
 
@@ -99,6 +103,84 @@ def panels_of(pair: Pair, registration: sitk.Transform | None) -> dict[str, Pane
     along_axes = _along_array_axes(own, fixed)
     spacing_mm = np.asarray(fixed.GetSpacing()[::-1])
     return {name: _panel(view, volumes, along_axes, spacing_mm) for name, view in _slices(mask).items()}
+
+
+def stacks_of(pair: Pair, registration: sitk.Transform | None) -> dict[str, Stack]:
+    """Cut slices all through a registered 3D pair, oriented and named as those of :func:`panels_of`.
+
+    They reach from the first slice of the mask to the last and, within each, a little beyond it; what is larger
+    than ``MOST_PIXELS`` is averaged down.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair; a 2D one gives no stack.
+    registration : SimpleITK.Transform or None
+        The backend's answer; None for the prealigned start.
+
+    Raises
+    ------
+    InvalidResult
+        When the transform cannot be evaluated.
+    """
+    dimension = pair.info.dimension
+    if dimension == 2:
+        return {}
+    images = normalise(pair)
+    fixed = _oriented(images.fixed)
+    mask = _oriented_array(images.mask.astype(np.uint8), pair.fixed) != 0
+    start = compose(None, pair.prealignment, dimension)
+    whole = compose(registration, pair.prealignment, dimension)
+    volumes = {
+        "fixed": sitk.GetArrayFromImage(fixed),
+        "moving": sitk.GetArrayFromImage(warp_image(images.moving, start, fixed, outside=0.0)),
+        "warped": sitk.GetArrayFromImage(warp_image(images.moving, whole, fixed, outside=0.0)),
+    }
+    spacing_mm = np.asarray(fixed.GetSpacing()[::-1])
+    box = _around(mask)
+    return {name: _stack(view, mask, box, volumes, spacing_mm) for name, view in _slices(mask).items()}
+
+
+def _stack(
+    view: Slice,
+    mask: npt.NDArray[np.bool_],
+    box: tuple[slice, ...],
+    volumes: dict[str, npt.NDArray[Any]],
+    spacing_mm: FloatArray,
+) -> Stack:
+    assert view.axis is not None
+    rows, columns = view.in_plane(mask.ndim)
+    positions = through(mask, view.axis)
+    longest = max(box[axis].stop - box[axis].start for axis in (rows, columns))
+    factor = -(-longest // MOST_PIXELS)
+
+    def cut(volume: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        slices = [
+            replace(view, position=position).cut(volume[_all_along(box, view)]) for position in positions
+        ]
+        return eight_bit(np.stack([block_reduce(one, (factor, factor), np.mean) for one in slices]))
+
+    return Stack(
+        **{name: cut(volume) for name, volume in volumes.items()},
+        spacing_mm=spacing_mm[[rows, columns]] * factor,
+    )
+
+
+def _all_along(box: tuple[slice, ...], view: Slice) -> tuple[slice, ...]:
+    """Return the box, uncut across the axis of a slice."""
+    return tuple(slice(None) if axis == view.axis else part for axis, part in enumerate(box))
+
+
+def _around(mask: npt.NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the box that holds the mask and a margin."""
+    if not mask.any():
+        return tuple(slice(0, size) for size in mask.shape)
+    box = []
+    for places, size in zip(np.nonzero(mask), mask.shape, strict=True):
+        first, last = int(places.min()), int(places.max())
+        margin = max(2, round(MARGIN * (last + 1 - first)))
+        box.append(slice(max(0, first - margin), min(size, last + 1 + margin)))
+    return tuple(box)
 
 
 def _panel(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Problem, Registration, Resources
-from benchmarks.artefacts import panels_of
+from benchmarks.artefacts import panels_of, stacks_of
 from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
 from benchmarks.gradient_check import TimeLeft, check_backend
@@ -31,6 +31,7 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+from benchmarks.stacks import write_stacks
 from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
@@ -165,6 +166,10 @@ class Executor:
             name = panels_name(job.job_id)
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
             measurement.artefacts["panels"] = name
+            if stacks := stacks_of(pair, registration.transform):
+                name = f"artefacts/{job.job_id}-stacks.npz"
+                write_stacks(self._settings.run.results / name, stacks)
+                measurement.artefacts["stacks"] = name
 
     def _warm_up(
         self,

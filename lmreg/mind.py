@@ -27,13 +27,13 @@ class MIND(Similarity):
     sigma : float
         Standard deviation in voxels of the Gaussian patch.
     variance_floor : float
-        Share of its mean over the image that is added to the local variance estimate, so that noise in flat regions is
-        not amplified.
+        Share of its mean over the image that is added to the local variance estimate: flat regions, such as the air
+        around a head, then have descriptors close to one instead of those of their noise.
     """
 
     dilation: int = 2
     sigma: float = 1.0
-    variance_floor: float = 0.01
+    variance_floor: float = 0.5
 
     def features(self, image: Tensor, spacing_mm: tuple[float, ...]) -> Tensor:  # noqa: ARG002
         """Descriptors: 12 channels in 3D, 4 in 2D, in (0, 1]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,9 +127,16 @@ class BSpline(Model):
     fixed: Grid
     initial_mm: Tensor
 
+    @property
+    def unknowns(self) -> int:
+        """Number of coefficients at full resolution."""
+        return self.fixed.dim * math.prod(self._control(self.elements))
+
+    def _control(self, elements: Sequence[int]) -> list[int]:
+        return [m + 3 if n > 1 else 1 for n, m in zip(self.fixed.shape, elements, strict=True)]
+
     def start(self, coarsest: Level) -> Tensor:
-        elements = coarser_elements(self.elements, coarsest.number)
-        control = [m + 3 if n > 1 else 1 for n, m in zip(self.fixed.shape, elements, strict=True)]
+        control = self._control(coarser_elements(self.elements, coarsest.number))
         return torch.zeros(self.fixed.dim, *control, dtype=torch.float64, device=self.fixed.affine.device)
 
     def at(self, level: Level, like: Tensor) -> BSplineLevel:

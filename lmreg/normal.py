@@ -15,6 +15,7 @@ METRIC_RIDGE = 1e-6
 SINGULAR_PIVOT = 1e-14
 SMALLEST_RATIO = 0.03
 TRUST_PER_DAMPING = 30.0
+BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class NormalEquations(ABC):
@@ -181,6 +182,36 @@ class NewtonEquations(NormalEquations):
     def solve(self, right: Tensor, damping: float) -> Tensor | None:
         step = self.exact.solve(right, damping)
         return self.gauss_newton.solve(right, damping) if step is None else step
+
+
+@dataclass(frozen=True, eq=False)
+class BlendedEquations(DenseEquations):
+    """An exact Hessian with as much of its Gauss-Newton part as makes it positive definite.
+
+    Attributes
+    ----------
+    matrix : Tensor
+        The exact Hessian, shape (unknowns, unknowns), float64.
+    gauss_newton : Tensor
+        Of the same shape, positive semidefinite.
+    """
+
+    gauss_newton: Tensor
+
+    def damping(self) -> Tensor:
+        return bounded(self.gauss_newton.diagonal())
+
+    def promise(self, right: Tensor, step: Tensor) -> float:
+        promised = super().promise(right, step)
+        return promised if promised > 0 else DenseEquations(self.gauss_newton).promise(right, step)
+
+    def solve(self, right: Tensor, damping: float) -> Tensor | None:
+        for share in BLENDS:
+            blend = DenseEquations(torch.lerp(self.matrix, self.gauss_newton, share))
+            step = blend.solve(right, damping)
+            if step is not None:
+                return step
+        return None
 
 
 def bounded(diagonal: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lmreg.normal import (
+    BlendedEquations,
     DenseEquations,
     MatrixFreeEquations,
     NewtonEquations,
@@ -191,7 +192,11 @@ class Objective:
             matrix = self._matrix(evaluation) if self.term.exact else self.probed(evaluation)
             return SpectralEquations(matrix, guide)
         fallback = self.hessian_at(self.gauss_newton(evaluation))
-        if self.dense or "gauss_newton" in (self.hessian, self.inner.hessian):
+        if self.hessian == "gauss_newton":
+            return fallback
+        if isinstance(fallback, DenseEquations) and self.term.exact:
+            return BlendedEquations(self._matrix(evaluation), fallback.matrix)
+        if self.dense or self.inner.hessian == "gauss_newton":
             return fallback
         exact = MatrixFreeEquations(
             self.automatic_product(evaluation),

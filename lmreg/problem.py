@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lmreg.levenberg_marquardt import Descent, Status, Step, minimise
 from lmreg.model import Level, Linear, Model
-from lmreg.objective import SPECTRAL_UNKNOWNS, Evaluation, InnerSolver, Objective
+from lmreg.objective import DENSE_UNKNOWNS, SPECTRAL_UNKNOWNS, Evaluation, InnerSolver, Objective
 from lmreg.pyramid import downsample
 from lmreg.region import MOTION_VOXELS, Region, cropped, foreground, reached, support, whole
 from lmreg.robust import Huber
-from lmreg.sampling import Interpolant, sample
+from lmreg.sampling import Interpolant, Interpolation, sample
 from lmreg.similarity import Similarity
 from lmreg.stages import Stage
 
@@ -85,18 +85,25 @@ class _LevelData:
     ----------
     level : Level
         Which level.
+    features, fixed : Tensor
+        Features of the moving and of the fixed image, shape (channels, *spatial).
     moving : Interpolant
-        Features of the moving image.
-    fixed : Tensor
-        Features of the fixed image, shape (channels, *spatial).
+        Of the features of the moving image.
     weights : Tensor or None
         Of the voxels, shape (1, *spatial).
     """
 
     level: Level
-    moving: Interpolant
+    features: Tensor
     fixed: Tensor
+    moving: Interpolant
     weights: Tensor | None
+
+    def interpolated(self, interpolation: Interpolation) -> _LevelData:
+        """The same with another interpolation of the moving image."""
+        if self.moving.stencil.interpolation == interpolation:
+            return self
+        return replace(self, moving=Interpolant.from_image(self.features, interpolation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +242,7 @@ class Problem:
         for stage in self.stages:
             if data is None or stage.level is not data.level:
                 data = self._at_level(stage, images)
+            data = data.interpolated(stage.interpolation)
             yield stage, data
 
     def _at_level(self, stage: Stage, images: Images) -> _LevelData:
@@ -244,7 +252,7 @@ class Problem:
             for image, grid in ((images.fixed, level.fixed), (images.moving, level.moving))
         )
         weights = None if self.weights is None else downsample(self.weights, level.fixed.shape)
-        return _LevelData(level, Interpolant.from_image(moving, stage.interpolation), fixed, weights)
+        return _LevelData(level, moving, fixed, Interpolant.from_image(moving, stage.interpolation), weights)
 
     def _assemble(self, stage: Stage, data: _LevelData, images: Images, region: Region | None) -> Objective:
         level, fixed, weights = data.level, data.fixed, data.weights
@@ -253,10 +261,12 @@ class Problem:
             weights = region.weights(fixed) if weights is None else region.crop(weights)
             level = replace(level, fixed=cropped(level.fixed, region.box))
         transform = self.model.at(level, images.fixed)
-        usable = transform.unknowns <= SPECTRAL_UNKNOWNS or self.inner.hessian == "exact"
+        term = self.similarity.bind(fixed, weights, self.huber)
+        assembled = transform.unknowns <= (DENSE_UNKNOWNS if term.exact else SPECTRAL_UNKNOWNS)
+        usable = assembled or self.inner.hessian == "exact"
         return Objective(
             data.moving,
-            self.similarity.bind(fixed, weights, self.huber),
+            term,
             transform,
             self.model.regularisation(stage.level, images.bending),
             stage.hessian if usable else "gauss_newton",

@@ -32,7 +32,8 @@ class Result:
         last model it is applied after the deformation. Part of the graph where the last model is linear.
     trace : tuple of tuple of tuple of float
         For each pair, for each level from coarse to fine (all models in turn), the cost at the start and after each
-        accepted step.
+        accepted step. ``bspline`` with more than 600 unknowns has full resolution twice: on the linear interpolant
+        first.
     status : tuple of Status
         How the last level of each pair ended.
     fixed_grid, moving_grid : Grid

@@ -46,9 +46,12 @@ def pyramid_stages(
     hessian: Hessian,
     tolerance: float,
     approach_tolerance: float,
+    linear_first: bool = False,
 ) -> tuple[Stage, ...]:
-    """Stages from coarse to fine, one per level.
+    """Stages from coarse to fine, one per level; where ``linear_first``, two at full resolution.
 
+    The first of those two runs on the linear interpolant, an eighth of the taps in 3D, with steps of Gauss-Newton:
+    what is left for the second are the few steps that need second derivatives.
     ``approach_tolerance`` is that of the level below full resolution. Coarse levels always run on the cubic
     interpolant: there the linear one blurs the moving image, which biases the solution.
     """
@@ -57,6 +60,8 @@ def pyramid_stages(
         spacing = level_spacing_mm(fixed, moving, number)
         level = Level(number, level_grid(fixed, spacing, number), level_grid(moving, spacing, number))
         finest = number == 0
+        if finest and linear_first and interpolation == "cubic":
+            stages.append(Stage(level, "linear", "gauss_newton", max(tolerance, COARSE_TOLERANCE)))
         least = 0.0 if finest else approach_tolerance if number == 1 else COARSE_TOLERANCE
         stages.append(
             Stage(

@@ -1,4 +1,4 @@
-"""Writes a report: text, figures, CSV and one JSON file per pair."""
+"""Writes a report: text, a page, figures, CSV and one JSON file per pair."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reports.figures.drawing import FOLDER as FIGURES
 from reports.figures.drawing import SUFFIXES
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
+from reports.page.render import page_text
 from reports.pictures import draw_pictures
 from reports.study import Records, Study
 from reports.table_files import FOLDER as TABLES
@@ -22,6 +23,7 @@ from reports.table_files import SUFFIXES as TABLE_SUFFIXES
 from reports.table_files import write_tables
 
 PAIRS = "pairs"
+PAGE = "report.html"
 
 
 def build_report(
@@ -34,9 +36,9 @@ def build_report(
     pending: int = 0,
     noise: NoiseFloors = NO_CALIBRATION,
 ) -> Path:
-    """Write ``report.md``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``, and delete those of an older one.
+    """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
-    Records and kept slices are only read. The same input gives the same bytes.
+    Those of an older report are deleted; records and kept slices are only read. The same input gives the same bytes.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def build_report(
     Returns
     -------
     Path
-        The report.
+        The report in Markdown; the page lies beside it.
     """
     study = Study.of(config, records)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,9 @@ def build_report(
         _remove_others(folder, TABLES, suffix, tables)
     background = Background(command, descriptions, pending, noise)
     report = folder / "report.md"
-    _write(report, report_text(study, background, evaluate_gates(config, study.records), pictures))
+    gates = evaluate_gates(config, study.records)
+    _write(report, report_text(study, background, gates, pictures))
+    _write(folder / PAGE, page_text(study, background, gates, pictures, folder))
     return report
 
 

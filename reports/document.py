@@ -109,6 +109,12 @@ def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
 
 
 def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResult]) -> str:
+    bold = [f"**{escape(sentence)}**" for sentence in (warnings_of(study) if study.records else [])]
+    return " ".join([*map(escape, glance(study, background, gates)), *bold])
+
+
+def glance(study: Study, background: Background, gates: Sequence[GateResult]) -> list[str]:
+    """Return what became of the run, a sentence each, unescaped."""
     records = study.records
     ok = sum(record.status is Status.OK for record in records)
     runs = {record.identity.run for record in records}
@@ -122,8 +128,7 @@ def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResul
         )
     if gates:
         sentences.append(f"Gates passed: {sum(gate.passed for gate in gates)} of {len(gates)}.")
-    bold = [f"**{escape(sentence)}**" for sentence in (warnings_of(study) if records else [])]
-    return " ".join([escape(sentence) for sentence in sentences] + bold)
+    return sentences
 
 
 def _advice(study: Study, background: Background) -> list[str]:
@@ -193,8 +198,8 @@ def _what_was_run(study: Study, background: Background) -> list[str]:
     config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     parts.append(details("Config", code_block(config, "yaml")))
     parts.append(
-        "The same numbers: `results.csv` (one row per job), `tables/` (Markdown, CSV, LaTeX and Parquet), "
-        "`pairs/` (one JSON file per pair, with label scores) and a CSV beside each figure; the source of all is "
+        "The same numbers: `results.csv` (one row per job), `tables/` (Markdown, CSV, LaTeX and Parquet), `pairs/` "
+        "(one JSON file per pair, with label scores) and a CSV beside each figure; the source of all is "
         "`records.jsonl`."
     )
     return parts

@@ -1,5 +1,6 @@
 """Every config of the repository says only what a config may say."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def head_list(tmp_path):
         "pair_id,fixed,moving,fixed_labels,moving_labels\na_b,a.nii.gz,b.nii.gz,a_labels.nii.gz,b_labels.nii.gz\n"
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def brain_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("brains")
 
 
 @pytest.fixture
@@ -141,6 +147,28 @@ def test_it_runs_to_its_report_on_a_small_imitation(name, head_list, cached, tmp
     shown = [cell.strip() for cell in heading.strip("|").split("|")][3:]
     assert shown == asked or not asked
     assert len(evaluate_gates(config, records)) >= len(config.gates)
+
+
+@pytest.mark.filterwarnings("default")  # as in a worker: third parties warn
+@pytest.mark.skipif(
+    "REGBENCH_BRAINS" not in os.environ, reason="REGBENCH_BRAINS does not name the brain pair"
+)
+@pytest.mark.parametrize("label", ["lmreg", "greedy"])
+def test_two_brains_on_different_grids_overlap_well_after_each_quick_backend(label, brain_cache, tmp_path):
+    """The slow backends are left to a run of the config: they take minutes each."""
+    path = FOLDER / "pairs_csv.yaml"
+    brains = Path(os.environ["REGBENCH_BRAINS"], "pairs.csv")
+    config = load_config(path, [f"dataset.params.path={brains}", "timing.warmup=0"])
+    plan = make_plan(config, brain_cache, str(path))
+    executor = Executor(
+        WorkerSettings("all", 2, "cpu", 0, 1, brain_cache, tmp_path / "results", "", dirty=False)
+    )
+    (record,) = [executor.run(job) for job in plan.jobs if job.identity.run == label]
+    assert record.status is Status.OK, record.failure
+    assert len(record.labels) == 13
+    assert record.before["dice"] > 0.58
+    assert record.after["dice"] > 0.68
+    assert record.after["folding_fraction"] < 0.01
 
 
 def test_names_are_unique():

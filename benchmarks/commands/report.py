@@ -9,7 +9,7 @@ from benchmarks.config_file import load_config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
-from reports.build import build_report
+from reports.build import PAGE, build_report
 from reports.costs import timing_tables
 from reports.scaling import scaling_tables
 from reports.study import Study
@@ -55,4 +55,5 @@ def show_report(folder: ResultsFolder) -> bool:
             f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"
         )
     console.print(f"Report: {path}", soft_wrap=True)
+    console.print(f"As a page: {path.with_name(PAGE)}", soft_wrap=True)
     return all(gate.passed for gate in gates)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib.patheffects
 import numpy as np
@@ -13,13 +15,17 @@ from matplotlib.axes import Axes
 
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.panels import Panel, panels_name, read_panels
+from benchmarks.stacks import Stack, read_stacks
 from reports.figures.style import FAINT
 from reports.study import Run, Study
 
 ARTEFACT = "panels"
+STACKS = "stacks"
 # Planes on whose pictures the patient's left is on the right.
 WITH_SIDES = frozenset({"axial", "coronal"})
 MARGIN = 0.08
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,19 @@ def kept_slices(study: Study, folder: Path, key: PairKey) -> KeptSlices:
     return KeptSlices(key, tuple(shown), tuple(omitted))
 
 
+def kept_stacks(folder: Path, kept: KeptSlices) -> dict[str, dict[str, Stack]]:
+    """Read the stacks of a pair's volumes by run label; runs without any that can be read are left out."""
+    stacks = {}
+    for one in kept.shown:
+        path = next((p for r in one.result.repeats if (p := r.artefacts.get(STACKS))), None)
+        if path is None:
+            continue
+        # Without its stack a run is shown by the slices that figures show.
+        with suppress(ValueError):
+            stacks[one.run.label] = _read_file(folder, path, read_stacks)
+    return stacks
+
+
 def read_slices(study: Study, folder: Path, key: PairKey, run: Run) -> Shown | None:
     """Read a run's slices of a pair; None where none were kept.
 
@@ -98,19 +117,23 @@ def slices_path(result: PairResult, folder: Path) -> str | None:
 
 
 def _read(folder: Path, path: str) -> dict[str, Panel]:
+    panels = _read_file(folder, path, read_panels)
+    if not panels:
+        raise ValueError(f"{path} holds no slice")
+    return {plane: _cropped(panel) for plane, panel in panels.items()}
+
+
+def _read_file(folder: Path, path: str, read: Callable[[Path], Kept]) -> Kept:
     file = (folder / path).resolve()
     if not file.is_relative_to(folder.resolve()):
         raise ValueError(f"{path} lies outside the results folder")
     if not file.is_file():
         raise ValueError(f"{path} is missing")
     try:
-        panels = read_panels(file)
+        return read(file)
     except Exception as error:
         # A damaged archive raises whatever its decoder stumbles over; none of it may cost the report.
         raise ValueError(f"{path} cannot be read") from error
-    if not panels:
-        raise ValueError(f"{path} holds no slice")
-    return {plane: _cropped(panel) for plane, panel in panels.items()}
 
 
 def _require_same_grid(first: Mapping[str, Panel], other: Mapping[str, Panel]) -> None:

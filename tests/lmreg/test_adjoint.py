@@ -172,14 +172,17 @@ def test_implicit_gradient_is_right_on_two_real_subjects(
 
 
 @pytest.mark.parametrize("similarity", ["ssd", "ncc", "lncc", "mind"])
+@pytest.mark.parametrize("control_points", [4, None], ids=["4", "default"])
 def test_single_precision_with_default_settings_is_right_on_two_real_subjects(
-    similarity: str, two_subjects: tuple[Tensor, Tensor], smooth
+    control_points: int | None, similarity: str, two_subjects: tuple[Tensor, Tensor], smooth
 ):
     probe = smooth((96, 96), 50, 3.0)[None]
 
     def gradient(dtype: torch.dtype, **options: Any) -> Tensor:
         leaves = [image.to(dtype).requires_grad_() for image in two_subjects]
-        loss = loss_of(*leaves, probe.to(dtype), control_points=4, similarity=similarity, **options)
+        loss = loss_of(
+            *leaves, probe.to(dtype), control_points=control_points, similarity=similarity, **options
+        )
         return torch.cat(torch.autograd.grad(loss, leaves)).double().reshape(-1)
 
     found, exact = gradient(torch.float32), gradient(torch.float64, tolerance=1e-22, iterations=200)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmreg.normal import DenseEquations, MatrixFreeEquations, SpectralEquations
+from lmreg.normal import BlendedEquations, DenseEquations, MatrixFreeEquations, SpectralEquations
 
 
 def symmetric(values: list[float], seed: int = 0) -> torch.Tensor:
@@ -51,3 +51,21 @@ def test_spectral_step_descends_where_the_exact_matrix_curves_downwards():
     assert float(trusted.norm()) > 5 * float(step.norm())
     bolder = torch.linalg.solve(gauss_newton, RIGHT).norm() / 0.02
     assert float(step.norm()) < float(bolder)
+
+
+def test_blend_takes_as_little_of_gauss_newton_as_makes_it_definite() -> None:
+    right = torch.tensor([1.0, 1.0], dtype=torch.float64)
+    guide = torch.diag(torch.tensor([4.0, 2.0], dtype=torch.float64))
+    for curvature, expected in ((3.0, 3.0), (-1.0, 0.25), (-8.0, 1.0), (-13.0, 4.0)):
+        exact = torch.diag(torch.tensor([curvature, 2.0], dtype=torch.float64))
+        step = BlendedEquations(exact, guide).solve(right, 0.0)
+        torch.testing.assert_close(step, torch.tensor([1 / expected, 0.5], dtype=torch.float64))
+
+
+def test_blend_promises_a_decrease_and_reports_a_singular_matrix() -> None:
+    right = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    guide = torch.diag(torch.tensor([1.0, 0.0], dtype=torch.float64))
+    stiff = BlendedEquations(torch.diag(torch.tensor([4.0, 0.0], dtype=torch.float64)), guide)
+    assert stiff.solve(right, 0.0) is None
+    # The exact model rises along this step, the Gauss-Newton one falls by half.
+    assert stiff.promise(right, right) == pytest.approx(0.5)

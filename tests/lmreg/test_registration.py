@@ -104,7 +104,12 @@ def test_models_in_turn_start_where_the_one_before_ended(deformed_pair: Pairs):
     shift = torch.eye(3, dtype=torch.float64)
     shift[:2, 2] = torch.tensor([5.0, -4.0])
     result = lmreg.register(
-        fixed, moving, moving_affine=shift, model=["rigid", "affine", "bspline"], control_points=6
+        fixed,
+        moving,
+        moving_affine=shift,
+        model=["rigid", "affine", "bspline"],
+        control_points=6,
+        bending=1e-3,
     )
     assert rmse(result.warped, fixed) < 0.4 * rmse(moving, fixed)
     assert len(result.trace[0]) == 12
@@ -183,6 +188,7 @@ def test_align_corners_convention_against_simpleitk(deformed_pair: Pairs):
     torch.testing.assert_close(warped[:, :20], torch.from_numpy(expected)[:, :20])
 
 
+@pytest.mark.filterwarnings("ignore::lmreg.UnconvergedWarning")
 def test_memory_of_implicit_does_not_grow_with_the_iterations(deformed_pair: Pairs):
     fixed, moving = deformed_pair((40, 36), residual=0.05)
 
@@ -221,3 +227,22 @@ def test_a_displacement_can_be_trained_through(deformed_pair: Pairs):
     lmreg.register(leaf, moving, control_points=5).displacement.square().mean().backward()
     assert leaf.grad is not None
     assert float(leaf.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("similarity", ["ssd", "mind"])
+def test_many_unknowns_end_where_few_do(monkeypatch, similarity: str, deformed_pair: Pairs):
+    fixed, moving = deformed_pair((40, 36), residual=0.2)
+    options = {
+        "control_points": 5,
+        "levels": 2,
+        "tolerance": 1e-14,
+        "similarity": similarity,
+        "iterations": 200,
+    }
+    few = lmreg.register(fixed, moving, **options)
+    for module in ("objective", "problem", "registration"):
+        monkeypatch.setattr(f"lmreg.{module}.SPECTRAL_UNKNOWNS", 0)
+    many = lmreg.register(fixed, moving, **options)
+    assert [len(result.trace[0]) for result in (few, many)] == [2, 3]
+    assert many.status == (lmreg.Status.CONVERGED,)
+    torch.testing.assert_close(many.displacement, few.displacement, rtol=0, atol=1e-5)
