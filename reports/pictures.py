@@ -13,19 +13,20 @@ from reports.figures.agreement import agreement_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
-from reports.figures.extremes import CHOSEN_BY, extreme_pairs, extremes_drawing, extremes_plate
+from reports.figures.extremes import CHOSEN_BY, Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
 from reports.figures.slices import KeptSlices, Shown, kept_slices, read_slices, slices_path
 from reports.figures.spread import labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
+from reports.numbers import counted
 from reports.statistics.ranks import rank_runs
-from reports.study import Run, Study
+from reports.study import Study
 
 # A report with the pictures of more pairs, or of more runs, would be neither read nor drawn in reasonable time.
 MOST_PAIRS = 6
-MOST_RUNS = 12
+MOST_RUNS = 16
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def _written(folder: Path, plates: Sequence[Plate | None]) -> list[Gallery]:
 def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
     chosen, left = _pairs_in_full(study, folder, dataset)
     if left:
-        omitted.append(f"{left} more pairs that the config asks for: at most {MOST_PAIRS} are shown in full")
+        omitted.append(
+            f"{counted(left, 'more pair')} that the config asks for: at most {MOST_PAIRS} are shown in full"
+        )
     drawn: list[Gallery] = []
     for pair in chosen:
         kept = kept_slices(study, folder, PairKey(dataset, pair))
@@ -124,7 +127,9 @@ def _shortened(kept: KeptSlices, oracle: str | None, omitted: list[str]) -> Kept
     runs = [one for one in kept.shown if one.run.label != oracle]
     if len(runs) <= MOST_RUNS:
         return kept
-    omitted.append(f"{kept.key.pair_id}: {len(runs) - MOST_RUNS} more runs: at most {MOST_RUNS} are pictured")
+    omitted.append(
+        f"{kept.key.pair_id}: {counted(len(runs) - MOST_RUNS, 'more run')}: at most {MOST_RUNS} are pictured"
+    )
     left = {one.run.label for one in runs[MOST_RUNS:]}
     return KeptSlices(kept.key, tuple(one for one in kept.shown if one.run.label not in left), kept.omitted)
 
@@ -134,22 +139,25 @@ def _extremes_plate(study: Study, folder: Path, dataset: str, omitted: list[str]
     runs = study.competitors(dataset)
     drawings: list[Drawing] = []
     for run in runs[:MOST_RUNS]:
-        shown = []
+        shown: list[tuple[Extreme, Shown]] = []
+        not_kept = []
         for extreme in extreme_pairs(study, dataset, run):
-            found = _slices_or_reason(study, folder, PairKey(dataset, extreme.pair_id), run)
-            if isinstance(found, Shown):
+            try:
+                found = read_slices(study, folder, PairKey(dataset, extreme.pair_id), run)
+            except ValueError as error:
+                omitted.append(
+                    f"{run.label}, {extreme.rank} pair {extreme.pair_id}: slices left out: {error}"
+                )
+                continue
+            if found:
                 shown.append((extreme, found))
             else:
-                omitted.append(f"{run.label}: its {extreme.rank} pair {extreme.pair_id}: {found}")
+                not_kept.append(f"{extreme.rank} ({extreme.pair_id})")
+        if not_kept:
+            noun = "pair" if len(not_kept) == 1 else "pairs"
+            omitted.append(f"{run.label}: no slices were kept of its {' and '.join(not_kept)} {noun}")
         if shown:
             drawings.append(extremes_drawing(run, shown))
     if drawings and len(runs) > MOST_RUNS:
-        omitted.append(f"worst, median and best pair of {len(runs) - MOST_RUNS} more runs")
+        omitted.append(f"worst, median and best pair of {counted(len(runs) - MOST_RUNS, 'more run')}")
     return extremes_plate(drawings, dataset) if drawings else None
-
-
-def _slices_or_reason(study: Study, folder: Path, key: PairKey, run: Run) -> Shown | str:
-    try:
-        return read_slices(study, folder, key, run) or "no slices kept (figures.keep_all_up_to in the config)"
-    except ValueError as error:
-        return f"slices left out: {error}"

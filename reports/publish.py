@@ -51,7 +51,8 @@ def publish(
     pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
     target = root / FIGURES
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / "figures", target)
+    # Vector graphics would be most of what a clone has to load; a report of one's own has them.
+    shutil.copytree(folder / "figures", target, ignore=shutil.ignore_patterns("*.pdf"))
     PublishedRun.of(config, records, background, pictures).store(root)
     render(root)
 

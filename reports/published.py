@@ -100,6 +100,7 @@ class PublishedRun:
         pictures = _PICTURES.validate_python(self.facts.pictures)
         gates = evaluate_gates(self.config, self.records)
         text = report_text(Study.of(self.config, self.records), background, gates, pictures)
+        text = re.sub(r"\[PDF\]\(figures/[^)]+\) · ", "", text)
         return text.replace("](figures/", f"]({FIGURES.as_posix()}/")
 
     def store(self, root: Path) -> None:

@@ -23,7 +23,7 @@ from reports.study import Run, Study
 
 # Overlap and landmarks tell how good a pair is; intensities only where there is neither.
 CHOSEN_BY = ("dice", "tre_mm", "rmse")
-PANEL_WIDTH_IN = 1.9
+PANEL_WIDTH_IN = 1.6
 
 CAPTION = (
     "Each run's worst, median and best pair, chosen by its own scores as printed: moving, warped and fixed image, "

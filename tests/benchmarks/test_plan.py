@@ -76,6 +76,13 @@ def test_thread_counts_are_swept_by_competitors_alone(toy_config, plan):
     assert {job.job_id for job in alone} < {job.job_id for job in jobs}
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(2, {"p0", "p1"}), (1, {"p1"})])
+def test_slices_of_all_pairs_are_kept_up_to_a_limit(toy_config, plan, limit, kept):
+    jobs = plan(toy_config("Shift", figures={"pairs": ["*1"], "keep_all_up_to": limit})).jobs
+    found = {job.identity.pair_id for job in jobs if job.keep_panels}
+    assert {pair[-1] for pair in found} == {pair[-1] for pair in kept}
+
+
 def test_a_sweep_is_the_product_of_its_values(toy_config, plan):
     run = {
         "label": "bspline",

@@ -54,6 +54,8 @@ def test_the_part_between_the_markers_and_the_figures_are_replaced(
     linked = [part.partition(")")[0] for part in results.split("](docs/figures/")[1:]]
     assert linked
     assert all((repository / "docs" / "figures" / path).is_file() for path in linked)
+    assert not list((repository / "docs" / "figures").rglob("*.pdf"))
+    assert ".pdf)" not in results
     assert not (repository / "docs" / "figures" / "old").exists()
 
 
