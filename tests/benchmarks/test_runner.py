@@ -53,7 +53,7 @@ def test_what_backends_print_goes_to_a_log_and_their_litter_is_swept(
 
 
 def test_panels_are_kept_for_the_first_pair_alone(toy_config, run_toy, tmp_path):
-    records = run_toy(toy_config("Shift"))
+    records = run_toy(toy_config("Shift", figures={"keep_all_up_to": 1}))
     kept = {record.identity.pair_id for record in records if record.artefacts}
     assert kept == {"blobs-0"}
     assert len(list((tmp_path / "results" / "artefacts").iterdir())) == 1
