@@ -192,10 +192,10 @@ def test_implicit_gradient_is_that_of_the_whole_solve(
         result = lmreg.register(
             varied[0],
             varied[1],
-            model=lmreg.Diffeomorphic(polish=100),
+            model=lmreg.Diffeomorphic(polish=100, iterations=(60,)),
             similarity=similarity,
             levels=1,
-            tolerance=1e-22,
+            tolerance=1e-14,
         )
         assert result.status != (lmreg.Status.MAX_ITERATIONS,)
         return (result.warped * weight).mean() + result.displacement.square().mean()
