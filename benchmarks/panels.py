@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.plane_files import read_planes, write_planes
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint16]
@@ -56,13 +56,7 @@ def panels_name(job_id: str) -> str:
 
 def write_panels(path: Path, panels: dict[str, Panel]) -> None:
     """Write panels by plane name (``image``; ``axial``, ``coronal``, ``sagittal``) to one ``.npz`` file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {
-        f"{plane}/{field.name}": getattr(panel, field.name)
-        for plane, panel in panels.items()
-        for field in fields(Panel)
-    }
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    write_planes(path, panels)
 
 
 def read_panels(path: Path) -> dict[str, Panel]:
@@ -73,12 +67,4 @@ def read_panels(path: Path) -> dict[str, Panel]:
     ValueError
         When the file is not such a file; the message names it.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            planes = list(dict.fromkeys(key.partition("/")[0] for key in stored.files))
-            return {
-                plane: Panel(**{field.name: stored[f"{plane}/{field.name}"] for field in fields(Panel)})
-                for plane in planes
-            }
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise ValueError(f"{path}: not a file of panels: {error}") from error
+    return read_planes(path, Panel, "panels")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.plane_files import read_planes, write_planes
 
 MOST_SLICES = 21
 MOST_PIXELS = 256
@@ -43,13 +44,7 @@ def eight_bit(intensities: npt.NDArray[np.floating[Any]]) -> ByteArray:
 
 def write_stacks(path: Path, stacks: Mapping[str, Stack]) -> None:
     """Write stacks by plane name to one ``.npz`` file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {
-        f"{plane}/{field.name}": getattr(stack, field.name)
-        for plane, stack in stacks.items()
-        for field in fields(Stack)
-    }
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    write_planes(path, stacks)
 
 
 def read_stacks(path: Path) -> dict[str, Stack]:
@@ -60,15 +55,7 @@ def read_stacks(path: Path) -> dict[str, Stack]:
     ValueError
         When the file is not such a file; the message names it.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            planes = list(dict.fromkeys(key.partition("/")[0] for key in stored.files))
-            stacks = {
-                plane: Stack(**{field.name: stored[f"{plane}/{field.name}"] for field in fields(Stack)})
-                for plane in planes
-            }
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise ValueError(f"{path}: not a file of slices: {error}") from error
+    stacks = read_planes(path, Stack, "slices")
     for plane, stack in stacks.items():
         shapes = {image.shape for image in (stack.fixed, stack.moving, stack.warped)}
         types = {image.dtype for image in (stack.fixed, stack.moving, stack.warped)}

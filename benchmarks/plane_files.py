@@ -1,0 +1,55 @@
+"""How arrays of an image's planes lie on disk: one ``.npz`` file, a dataclass of arrays for each plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Plane = TypeVar("Plane", bound="DataclassInstance")
+
+
+def write_planes(path: Path, planes: Mapping[str, DataclassInstance]) -> None:
+    """Write dataclasses of arrays by plane name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {
+        f"{name}/{field.name}": getattr(plane, field.name)
+        for name, plane in planes.items()
+        for field in fields(plane)
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def read_planes(path: Path, kind: type[Plane], what: str) -> dict[str, Plane]:
+    """Read what :func:`write_planes` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : type
+        Dataclass of each plane.
+    what : str
+        What the file should hold, for the message.
+
+    Raises
+    ------
+    ValueError
+        When the file is not such a file; the message names it.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            names = dict.fromkeys(key.partition("/")[0] for key in stored.files)
+            return {
+                name: kind(**{field.name: stored[f"{name}/{field.name}"] for field in fields(kind)})
+                for name in names
+            }
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path}: not a file of {what}: {error}") from error
