@@ -1,7 +1,7 @@
 """Sampling an image at arbitrary positions: value, gradient and Hessian from the same taps.
 
-Positions are processed in blocks that fit the processor's cache, each tap of the stencil being one gather from a
-shifted view of the flattened image. Beyond the image its edge value continues.
+Positions are processed in blocks, on a processor of what fits its cache, each tap of the stencil being one gather
+from a shifted view of the flattened image. Beyond the image its edge value continues.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from lmreg.blocks import block_points
 from lmreg.separable import apply_along_axes, symmetric_pairs
 from lmreg.splines import cubic_weights, interpolation_matrix
 
 Interpolation = Literal["linear", "cubic"]
 Orders = tuple[int, ...]
-BLOCK_POINTS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def sample_jet(interpolant: Interpolant, positions: Tensor, derivatives: int) ->
     orders = _orders(dim, derivatives)
     output = flat.new_empty(len(orders), channels, flat.shape[1])
     with torch.no_grad():
-        for block in _blocks(flat.shape[1]):
+        for block in _blocks(flat):
             cell = _Cell.locate(stencil, flat[:, block], derivatives)
             for channel in range(channels):
                 rows = {order: output[row, channel, block] for row, order in enumerate(orders)}
@@ -166,9 +166,11 @@ def sample_jet(interpolant: Interpolant, positions: Tensor, derivatives: int) ->
     return (shaped[0][:, 0], *shaped[1:])
 
 
-def _blocks(points: int) -> Iterator[slice]:
-    for start in range(0, points, BLOCK_POINTS):
-        yield slice(start, min(start + BLOCK_POINTS, points))
+def _blocks(positions: Tensor) -> Iterator[slice]:
+    """Parts of positions of shape (dim, points) that are sampled together."""
+    points, block = positions.shape[1], block_points(positions.device)
+    for start in range(0, points, block):
+        yield slice(start, min(start + block, points))
 
 
 def _orders(dim: int, derivatives: int) -> list[Orders]:
@@ -317,7 +319,7 @@ def _scatter(interpolant: Interpolant, positions: Tensor, values: Tensor, gradie
     rows = rows.reshape(*rows.shape[:2], -1)
     target = torch.zeros_like(interpolant.coefficients)
     orders = _orders(dim, derivatives)
-    for block in _blocks(flat.shape[1]):
+    for block in _blocks(flat):
         cell = _Cell.locate(interpolant.stencil, flat[:, block], derivatives)
         for channel, parts in enumerate(rows):
             cell.scatter(dict(zip(orders, parts[:, block], strict=True)), target[channel])

@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-SLAB_POINTS = 1 << 16
+from lmreg.blocks import block_points
 
 
 def apply_along_axes(tensor: Tensor, matrices: Sequence[Tensor]) -> Tensor:
@@ -122,7 +122,8 @@ class SeparableBasis:
 
     def _accumulate(self, density: Callable[[slice], Tensor], matrices: tuple[Tensor, ...]) -> Tensor:
         samples = matrices[0].shape[1]
-        rows = max(1, SLAB_POINTS // math.prod(matrix.shape[1] for matrix in matrices[1:]))
+        points = block_points(matrices[0].device)
+        rows = max(1, points // math.prod(matrix.shape[1] for matrix in matrices[1:]))
         slabs = [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
         parts = [apply_along_axes(density(slab), (matrices[0][:, slab], *matrices[1:])) for slab in slabs]
         return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)

@@ -74,14 +74,35 @@ def test_composed_steps_find_the_minimum_of_added_parameters(shape, kind, deform
     torch.testing.assert_close(result.displacement[0], displacement(reference.x), rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+on_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@on_card
+@pytest.mark.parametrize("shape", [(56, 52), (28, 26, 24)])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_graphics_card_gives_the_same_result(model, deformed_pair: Pairs):
-    fixed, moving = (
-        image.float() for image in deformed_pair((56, 52), displacement_voxels=2.0, residual=0.1)
-    )
-    host = lmreg.register(fixed, moving, model=model)
-    card = lmreg.register(fixed.cuda(), moving.cuda(), model=model)
+@pytest.mark.parametrize("similarity", ["ssd", "ncc", "lncc", "mind"])
+def test_a_graphics_card_gives_the_same_result(similarity, model, shape, deformed_pair: Pairs):
+    fixed, moving = (image.float() for image in deformed_pair(shape, displacement_voxels=1.0, residual=0.1))
+    options = {"model": model, "similarity": similarity, "levels": 2}
+    if model != "diffeomorphic":
+        options["tolerance"] = 1e-8  # so that it does not matter if one of them stops a step earlier
+    host = lmreg.register(fixed, moving, **options)
+    card = lmreg.register(fixed.cuda(), moving.cuda(), **options)
     assert card.warped.is_cuda
     assert card.displacement.is_cuda
     torch.testing.assert_close(card.warped.cpu(), host.warped, rtol=0, atol=1e-4)
+
+
+@on_card
+@pytest.mark.parametrize("adjoint", [lmreg.Implicit(), lmreg.Truncated(3), lmreg.Unroll()])
+@pytest.mark.parametrize("model", ["affine", "bspline", lmreg.Diffeomorphic(polish=50)], ids=str)
+def test_a_graphics_card_gives_the_same_gradient(model, adjoint, deformed_pair: Pairs):
+    pair = deformed_pair((40, 36), displacement_voxels=1.0, residual=0.1)
+    gradients = []
+    for device in ("cpu", "cuda"):
+        fixed, moving = (image.to(device).requires_grad_() for image in pair)
+        result = lmreg.register(fixed, moving, model=model, levels=2, tolerance=1e-12, adjoint=adjoint)
+        loss = (result.warped - fixed).square().mean()
+        gradients.append([part.cpu() for part in torch.autograd.grad(loss, (fixed, moving))])
+    for host, card in zip(*gradients, strict=True):
+        torch.testing.assert_close(card, host, rtol=0, atol=1e-4 * float(host.abs().max()))

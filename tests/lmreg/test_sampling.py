@@ -89,7 +89,7 @@ def test_blocks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch, smooth
     interpolant = Interpolant.from_image(smooth((9, 8), 4, 1.0), "cubic")
     points = positions_in((9, 8), 100)
     whole = sample_jet(interpolant, points, 2)
-    monkeypatch.setattr("lmreg.sampling.BLOCK_POINTS", 7)
+    monkeypatch.setattr("lmreg.blocks.CACHED_POINTS", 7)
     for one, other in zip(whole, sample_jet(interpolant, points, 2), strict=True):
         assert torch.equal(one, other)
 

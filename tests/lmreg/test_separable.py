@@ -55,5 +55,5 @@ def test_slabs_add_up(monkeypatch: pytest.MonkeyPatch):
     basis = basis_of((13, 11), (2, 1))
     weights = random(3, 13, 11)
     whole = basis.gram(lambda rows: weights[:, rows])
-    monkeypatch.setattr("lmreg.separable.SLAB_POINTS", 25)
+    monkeypatch.setattr("lmreg.blocks.CACHED_POINTS", 25)
     torch.testing.assert_close(basis.gram(lambda rows: weights[:, rows]), whole)
