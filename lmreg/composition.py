@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lmreg.differences import central_gradient
-from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity
+from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, Strain
 from lmreg.fields import grid_indices
 from lmreg.levenberg_marquardt import Status
 from lmreg.nodes import NodeGrid
+from lmreg.objective import channel_sum
 from lmreg.sampling import Interpolant, sample
 from lmreg.separable import SeparableBasis, symmetric_pairs
 from lmreg.similarity import Match, Term
@@ -138,25 +139,27 @@ class CompositionLevel:
         carried: Tensor | None = None
         for _ in range(schedule.iterations):
             match, slope = self._compare(displacement)
-            costs.append(self._cost(match, displacement))
+            strain = self.elasticity.strain(displacement)
+            costs.append(self._cost(match, displacement, strain))
             if len(costs) > 1 and abs(costs[-2] - costs[-1]) <= schedule.tolerance * costs[-1]:
                 return Path(tuple(steps), displacement, tuple(costs), Status.CONVERGED)
             rises = len(costs) > 1 and costs[-1] >= costs[-2]
             step = Step(displacement, None if rises else carried)
             if keep_steps:
                 steps.append(step)
-            displacement, carried = self._advance(step, match, slope, schedule)
+            displacement, carried = self._advance(step, match, slope, strain, schedule)
         return Path(tuple(steps), displacement, tuple(costs), Status.MAX_ITERATIONS)
 
     def advance(self, step: Step, schedule: Schedule) -> tuple[Tensor, Tensor]:
         """Displacement after an increment and that increment; differentiable in the step and in both images."""
-        return self._advance(step, *self._compare(step.displacement), schedule)
+        strain = self.elasticity.strain(step.displacement)
+        return self._advance(step, *self._compare(step.displacement), strain, schedule)
 
     def compose(self, displacement: Tensor, coefficients: Tensor) -> Tensor:
         """Displacement of ``(id + u)∘(id + δ)`` at the nodes, with coefficients of δ bounded in length."""
         spacing = _column(self.nodes.spacing, displacement)
-        length = torch.linalg.vector_norm(coefficients / spacing, dim=0)
-        bounded = coefficients * (LONGEST_INCREMENT / length.clamp_min(LONGEST_INCREMENT))
+        square = (coefficients / spacing).square().sum(0)
+        bounded = coefficients * (LONGEST_INCREMENT * square.clamp_min(LONGEST_INCREMENT**2).rsqrt())
         increment = self.nodes.smooth_at_nodes.evaluate(_without_traces(bounded))
         positions = grid_indices(self.nodes.shape, increment) + increment / spacing
         moved = sample(Interpolant.from_image(displacement, "linear"), positions)
@@ -185,33 +188,38 @@ class CompositionLevel:
         match = self.term.compare(warped, self.term.scale(warped), "gauss_newton")
         return match, central_gradient(warped)
 
-    def _cost(self, match: Match, displacement: Tensor) -> float:
-        return float(match.cost) + float(self.elasticity.energy(displacement)) / self.voxels
+    def _cost(self, match: Match, displacement: Tensor, strain: Strain) -> float:
+        return float(match.cost) + float(self.elasticity.energy_of(displacement, strain)) / self.voxels
 
-    def _advance(self, step: Step, match: Match, slope: Tensor, schedule: Schedule) -> tuple[Tensor, Tensor]:
-        equations = self._equations(step.displacement, match, slope, schedule.damping)
+    def _advance(
+        self, step: Step, match: Match, slope: Tensor, strain: Strain, schedule: Schedule
+    ) -> tuple[Tensor, Tensor]:
+        equations = self._equations(match, slope, strain, schedule.damping)
         increment = schedule.relaxation * equations.solve(schedule.inner_iterations)
         if step.carried is not None:
             increment = increment + schedule.momentum * step.carried
         return self.compose(step.displacement, increment), increment
 
-    def _equations(
-        self, displacement: Tensor, match: Match, slope: Tensor, damping: float
-    ) -> LumpedEquations:
-        force = self._moments(lambda axis: match.force * slope[:, axis], len(displacement))
-        pairs = symmetric_pairs(len(displacement))
+    def _equations(self, match: Match, slope: Tensor, strain: Strain, damping: float) -> LumpedEquations:
+        dim = slope.shape[1]
+        force = self._moments(lambda axis: match.force * slope[:, axis], dim)
+        pairs = symmetric_pairs(dim)
+        weighted = match.curvature[:, None] * slope
         blocks = self._moments(
-            lambda pair: match.curvature * slope[:, pairs[pair][0]] * slope[:, pairs[pair][1]], len(pairs)
+            lambda pair: weighted[:, pairs[pair][0]] * slope[:, pairs[pair][1]], len(pairs)
         )
-        forward, backward = (
-            part.clamp_min(SMALLEST_JACOBIAN) for part in self.elasticity.jacobians(displacement)
+        bounded = replace(
+            strain,
+            forward=strain.forward.clamp_min(SMALLEST_JACOBIAN),
+            backward=strain.backward.clamp_min(SMALLEST_JACOBIAN),
         )
-        elastic = self.elasticity.composed_force(displacement, forward, backward)
-        return LumpedEquations(-(force + elastic), blocks, self.elasticity, forward, backward, damping)
+        elastic = self.elasticity.composed_force(bounded)
+        stiffness = self.elasticity.stiffness(bounded)
+        return LumpedEquations(-(force + elastic), blocks, self.elasticity, stiffness, damping)
 
     def _moments(self, density: Callable[[int], Tensor], count: int) -> Tensor:
         """Sums of the B-splines times fields, field by field: blocks of memory stay small enough to be reused."""
-        rows = [self.smooth.adjoint(density(number).sum(0)) for number in range(count)]
+        rows = [self.smooth.adjoint(channel_sum(density(number))) for number in range(count)]
         return torch.stack(rows).mul_(self.voxels)
 
 
@@ -227,8 +235,8 @@ class LumpedEquations:
         The data term's matrix at each node, shape (pairs, *nodes), as :func:`symmetric_pairs` orders them.
     elasticity : Elasticity
         Regularisation.
-    forward, backward : Tensor
-        Jacobian determinants at the nodes, bounded from below.
+    stiffness : tuple of Tensor
+        See :meth:`Elasticity.stiffness`.
     damping : float
         Weight of the increment's own membrane energy.
     """
@@ -236,19 +244,17 @@ class LumpedEquations:
     right: Tensor
     blocks: Tensor
     elasticity: Elasticity
-    forward: Tensor
-    backward: Tensor
+    stiffness: tuple[Tensor, Tensor]
     damping: float
 
     def product(self, step: Tensor) -> Tensor:
         """The matrix times an increment."""
-        stiffness = self.elasticity.membrane + self.damping
-        product = self.elasticity.laplacian(step).mul_(stiffness)
+        product = self.elasticity.laplacian(step).mul_(self.elasticity.membrane + self.damping)
         for number, (a, b) in enumerate(symmetric_pairs(len(step))):
             product[a].addcmul_(self.blocks[number], step[b])
             if a != b:
                 product[b].addcmul_(self.blocks[number], step[a])
-        return product.add_(self.elasticity.composed_product(step, self.forward, self.backward))
+        return product.add_(self.elasticity.composed_product(step, self.stiffness))
 
     def diagonal(self) -> Tensor:
         """Diagonal of the matrix, shape (dim, *nodes); that of the barrier as if nothing were deformed."""

@@ -1,4 +1,4 @@
-"""One-sided differences along an axis, zero where the neighbour is missing, and their adjoints."""
+"""Differences between neighbouring samples: where they belong, and central ones."""
 
 from __future__ import annotations
 
@@ -8,24 +8,14 @@ import torch
 from torch import Tensor
 
 
-def forward_difference(field: Tensor, axis: int) -> Tensor:
-    """Next sample minus each sample; zero at the last sample."""
-    return torch.cat([field.diff(dim=axis), torch.zeros_like(field.narrow(axis, 0, 1))], dim=axis)
+def leading(field: Tensor, axis: int) -> Tensor:
+    """The samples that have a next one along an axis: where the difference to it belongs, seen forward."""
+    return field.narrow(axis, 0, field.shape[axis] - 1)
 
 
-def backward_difference(field: Tensor, axis: int) -> Tensor:
-    """Each sample minus the one before; zero at the first sample."""
-    return torch.cat([torch.zeros_like(field.narrow(axis, 0, 1)), field.diff(dim=axis)], dim=axis)
-
-
-def forward_adjoint(field: Tensor, axis: int) -> Tensor:
-    """Adjoint of :func:`forward_difference`."""
-    return _difference_adjoint(field.narrow(axis, 0, field.shape[axis] - 1), axis)
-
-
-def backward_adjoint(field: Tensor, axis: int) -> Tensor:
-    """Adjoint of :func:`backward_difference`."""
-    return _difference_adjoint(field.narrow(axis, 1, field.shape[axis] - 1), axis)
+def trailing(field: Tensor, axis: int) -> Tensor:
+    """The samples that have one before them: where the same difference belongs, seen backward."""
+    return field.narrow(axis, 1, field.shape[axis] - 1)
 
 
 def central_gradient(image: Tensor) -> Tensor:
@@ -86,10 +76,3 @@ class _CentralGradient(torch.autograd.Function):
 def _ends(samples: int) -> tuple[tuple[int, int], ...]:
     """The first and the last sample, and the sample where the difference that stands for each begins."""
     return (0, 0), (samples - 1, samples - 2)
-
-
-def _difference_adjoint(edges: Tensor, axis: int) -> Tensor:
-    shape = list(edges.shape)
-    shape[axis] = 1
-    zero = edges.new_zeros(shape)
-    return torch.cat([zero, edges], dim=axis).sub_(torch.cat([edges, zero], dim=axis))

@@ -8,10 +8,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmreg.differences import backward_adjoint, backward_difference, forward_adjoint, forward_difference
+from lmreg.differences import leading, trailing
 from lmreg.penalty import Regularisation
 
 SMALLEST_JACOBIAN = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Strain:
+    """First and second differences of a displacement at the nodes.
+
+    Attributes
+    ----------
+    laplacian : Tensor
+        See :meth:`Elasticity.laplacian`.
+    forward, backward : Tensor
+        Jacobian determinants, see :meth:`Elasticity.jacobians`.
+    """
+
+    laplacian: Tensor
+    forward: Tensor
+    backward: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,60 +94,84 @@ class Elasticity(Regularisation):
 
     def energy(self, state: Tensor) -> Tensor:
         """The energy, a scalar, twice differentiable."""
-        forward, backward = self.jacobians(state)
-        volume = 0.5 * (barrier(forward) + barrier(backward)).sum()
-        membrane = 0.5 * (state * self.laplacian(state)).sum()
+        return self.energy_of(state, self.strain(state))
+
+    def energy_of(self, state: Tensor, strain: Strain) -> Tensor:
+        """The energy of a displacement whose strain is known."""
+        volume = 0.5 * (barrier(strain.forward) + barrier(strain.backward)).sum()
+        membrane = 0.5 * (state * strain.laplacian).sum()
         return self.share * (self.membrane * membrane + self.volume * self.voxels_per_node * volume)
+
+    def strain(self, state: Tensor) -> Strain:
+        """What energy and forces are made of."""
+        return Strain(self.laplacian(state), *self.jacobians(state))
 
     def laplacian(self, state: Tensor) -> Tensor:
         """Derivative of the membrane term without its weights: minus the Laplacian, times the voxels per node."""
-        rows = []
-        for a, component in enumerate(state):
-            terms = [
-                forward_adjoint(forward_difference(component, b), b)
-                * (self._stiffness(a, b) * self.voxels_per_node)
-                for b in range(component.ndim)
-            ]
-            rows.append(torch.stack(terms).sum(0))
-        return torch.stack(rows)
+        total = torch.zeros_like(state)
+        for axis in range(len(state)):
+            weights = [self._stiffness(a, axis) * self.voxels_per_node for a in range(len(state))]
+            edges = state.diff(dim=axis + 1) * _column(weights, state)
+            trailing(total, axis + 1).add_(edges)
+            leading(total, axis + 1).sub_(edges)
+        return total
 
-    def composed_force(self, state: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
-        """Gradient by an increment δ of ``(id + u)∘(id + δ)``, given the Jacobian determinants.
+    def composed_force(self, strain: Strain) -> Tensor:
+        """Gradient by an increment δ of ``(id + u)∘(id + δ)``, given the strain of u with positive determinants.
 
         Of the membrane term the gradient by u is taken; the determinants of a composition multiply, so that
         their logarithms change by div δ.
         """
         scale = 0.25 * self.volume * self.voxels_per_node
-        pull = self.divergences_adjoint((forward - 1 / forward) * scale, (backward - 1 / backward) * scale)
-        return pull.add_(self.laplacian(state), alpha=self.membrane)
+        forces = [(jacobian - 1 / jacobian) * scale for jacobian in (strain.forward, strain.backward)]
+        return self.divergences_adjoint(*forces).add_(strain.laplacian, alpha=self.membrane)
 
-    def composed_product(self, step: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
-        """Gauss-Newton Hessian of the barrier by an increment, times a step."""
+    def stiffness(self, strain: Strain) -> tuple[Tensor, Tensor]:
+        """Second derivatives of the barrier by the two divergences of an increment (Gauss-Newton)."""
         scale = 0.25 * self.volume * self.voxels_per_node
-        ahead, behind = self.divergences(step)
-        return self.divergences_adjoint(
-            ahead * (forward + 1 / forward) * scale, behind * (backward + 1 / backward) * scale
+        forward, backward = (
+            (jacobian + 1 / jacobian) * scale for jacobian in (strain.forward, strain.backward)
         )
+        return forward, backward
+
+    def composed_product(self, step: Tensor, stiffness: tuple[Tensor, Tensor]) -> Tensor:
+        """Gauss-Newton Hessian of the barrier by an increment, times a step."""
+        ahead, behind = self.divergences(step)
+        return self.divergences_adjoint(ahead * stiffness[0], behind * stiffness[1])
 
     def jacobians(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Jacobian determinant of ``x + u`` at the nodes, by forward and by backward differences."""
-        return self._jacobian(state, forward=True), self._jacobian(state, forward=False)
+        ahead, behind = [], []
+        for axis, h in enumerate(self.spacing):
+            edges = state.diff(dim=axis + 1) * (1 / h)
+            end = (0, 0) * (state.ndim - 2 - axis)
+            for columns, padding in ((ahead, (0, 1)), (behind, (1, 0))):
+                column = torch.nn.functional.pad(edges, (*end, *padding))
+                column[axis].add_(1)
+                columns.append(column)
+        forward, backward = (
+            determinant([[column[a] for column in columns] for a in range(len(state))])
+            for columns in (ahead, behind)
+        )
+        return forward, backward
 
     def divergences(self, field: Tensor) -> tuple[Tensor, Tensor]:
         """Divergence at the nodes, by forward and by backward differences."""
         forward, backward = torch.zeros_like(field[0]), torch.zeros_like(field[0])
         for axis, h in enumerate(self.spacing):
-            forward.add_(forward_difference(field[axis], axis), alpha=1 / h)
-            backward.add_(backward_difference(field[axis], axis), alpha=1 / h)
+            edges = field[axis].diff(dim=axis)
+            leading(forward, axis).add_(edges, alpha=1 / h)
+            trailing(backward, axis).add_(edges, alpha=1 / h)
         return forward, backward
 
     def divergences_adjoint(self, forward: Tensor, backward: Tensor) -> Tensor:
         """Adjoint of :meth:`divergences`, shape (dim, *nodes)."""
-        rows = [
-            forward_adjoint(forward, axis).add_(backward_adjoint(backward, axis)).mul_(1 / h)
-            for axis, h in enumerate(self.spacing)
-        ]
-        return torch.stack(rows)
+        total = forward.new_zeros(len(self.spacing), *forward.shape)
+        for axis, h in enumerate(self.spacing):
+            edges = leading(forward, axis) + trailing(backward, axis)
+            trailing(total[axis], axis).add_(edges, alpha=1 / h)
+            leading(total[axis], axis).sub_(edges, alpha=1 / h)
+        return total
 
     @property
     def voxels_per_node(self) -> float:
@@ -142,24 +183,21 @@ class Elasticity(Regularisation):
         strain = self.voxel_mm[component] / (self.voxel_mm[axis] * self.spacing[axis])
         return strain * strain
 
-    def _jacobian(self, state: Tensor, *, forward: bool) -> Tensor:
-        difference = forward_difference if forward else backward_difference
-        rows = [
-            [difference(component, axis) / h + float(a == axis) for axis, h in enumerate(self.spacing)]
-            for a, component in enumerate(state)
-        ]
-        return determinant(rows)
-
 
 def determinant(rows: list[list[Tensor]]) -> Tensor:
     """Determinant of a 2×2 or 3×3 matrix of fields."""
     if len(rows) == 2:
-        return rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]
+        return torch.addcmul(rows[0][0] * rows[1][1], rows[0][1], rows[1][0], value=-1)
     minors = [
-        rows[1][(a + 1) % 3] * rows[2][(a + 2) % 3] - rows[1][(a + 2) % 3] * rows[2][(a + 1) % 3]
+        torch.addcmul(
+            rows[1][(a + 1) % 3] * rows[2][(a + 2) % 3], rows[1][(a + 2) % 3], rows[2][(a + 1) % 3], value=-1
+        )
         for a in range(3)
     ]
-    return rows[0][0] * minors[0] + rows[0][1] * minors[1] + rows[0][2] * minors[2]
+    total = rows[0][0] * minors[0]
+    for a in (1, 2):
+        total = torch.addcmul(total, rows[0][a], minors[a])
+    return total
 
 
 def barrier(jacobian: Tensor) -> Tensor:
@@ -169,3 +207,7 @@ def barrier(jacobian: Tensor) -> Tensor:
     below = jacobian - bounded
     slope, curvature = 0.5 * (1 - floor**-2), floor**-3
     return 0.5 * (bounded + 1 / bounded) - 1 + below * (slope + 0.5 * curvature * below)
+
+
+def _column(values: list[float], like: Tensor) -> Tensor:
+    return like.new_tensor(values).reshape(-1, *(1,) * (like.ndim - 1))

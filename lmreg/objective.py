@@ -316,13 +316,14 @@ def pair_weights(evaluation: Evaluation, rows: slice) -> Tensor:
     curvature = match.curvature if match.curvature.shape[1] == 1 else match.curvature[:, rows]
     weighted = curvature[:, None] * slope
     pairs = symmetric_pairs(slope.shape[1])
-    products = torch.stack([_channel_sum(weighted[:, a] * slope[:, b]) for a, b in pairs])
+    products = torch.stack([channel_sum(weighted[:, a] * slope[:, b]) for a, b in pairs])
     if evaluation.bend is None:
         return products
     return products.add_(contract(match.force[:, rows], evaluation.bend[:, :, rows]))
 
 
-def _channel_sum(product: Tensor) -> Tensor:
+def channel_sum(product: Tensor) -> Tensor:
+    """Sum over channels, (channels, *spatial) to (*spatial), without a copy where there is one."""
     return product[0] if product.shape[0] == 1 else product.sum(0)
 
 

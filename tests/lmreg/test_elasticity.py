@@ -41,6 +41,14 @@ def test_diagonal_bounds_that_of_the_undeformed_hessian(shape: tuple[int, ...]) 
     assert bool((exact <= energy.diagonal(state) * (1 + 1e-9)).all())
 
 
+def test_divergences_of_a_square_are_its_one_sided_differences() -> None:
+    ramp = torch.arange(4, dtype=torch.float64) ** 2
+    unit = Elasticity(0.0, 1.0, 1.0, (2.0, 1.0), (1.0, 1.0))
+    forward, backward = unit.divergences(torch.stack([ramp[:, None], torch.zeros(4, 1, dtype=torch.float64)]))
+    torch.testing.assert_close(forward[:, 0], torch.tensor([0.5, 1.5, 2.5, 0], dtype=torch.float64))
+    torch.testing.assert_close(backward[:, 0], torch.tensor([0, 0.5, 1.5, 2.5], dtype=torch.float64))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_divergences_and_their_adjoint(shape: tuple[int, ...]) -> None:
     energy = elasticity(len(shape))
