@@ -138,6 +138,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     if fetch is not None:
         for dataset in opened:
             dataset.fetch(fetch)
+    backends = {run.backend: backend_version(adapter_class(run.backend)) for run in config.runs}
     jobs = []
     for index, dataset in enumerate(opened):
         chosen = config.all_datasets[index]
@@ -149,6 +150,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            version = backends[item.run.backend]
             check = _gradient_check(config, adapter, item)
             counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
             limits = _limits(config.limits, item.run.limits)
@@ -158,7 +160,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
-                        backend_version=backend_version(adapter),
+                        backend_version=version,
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
