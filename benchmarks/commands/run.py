@@ -134,7 +134,7 @@ def work_off(
 
 def show_plan(plan: Plan, todo: Sequence[Job], times: Times) -> None:
     """Print which jobs would run and how long they may take."""
-    at_once = plan.config.resources.jobs
+    at_once = plan.config.jobs_at_once
     table = Table("Run", "Backend", "Dataset", "Jobs", "A job takes", "Together")
     groups: dict[tuple[str, str, str], int] = {}
     for job in todo:
