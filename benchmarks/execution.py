@@ -63,7 +63,7 @@ class Measurement:
     peak_rss_mib: float | None = None
     peak_cuda_mib: float | None = None
     registration: Registration | None = None
-    told: Told = field(default_factory=lambda: Told())
+    told: Told = field(default_factory=Told)
     gradient: Gradient | None = None
     gradient_check: GradientCheck | None = None
     started: float = field(default_factory=time.monotonic)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -390,6 +391,29 @@ class Floods(Toy):
             os.write(1, b"x" * 2**20)
 
 
+class LittersAndCrashes(Toy):
+    """Tells where it left a temporary file."""
+
+    name = "litters_and_crashes"
+
+    def register(self):
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            (Path(os.environ["TOY_NOTES"]) / "litter").write_text(file.name)
+        ctypes.string_at(0)
+
+
+class LargeOnce(Toy):
+    """Holds 300 MiB for a moment in the first job of a process, and next to nothing in the others."""
+
+    name = "large_once"
+    jobs = 0
+
+    def register(self):
+        if not type(self).jobs:
+            np.ones(300 * 2**20, np.uint8)
+        type(self).jobs += 1
+
+
 class FloodsUntilStopped(Toy):
     """Prints without end, until somebody begins its log anew."""
 
@@ -466,7 +490,5 @@ class Litters(Toy):
     name = "litters"
 
     def register(self):
-        import tempfile
-
         with tempfile.NamedTemporaryFile(delete=False) as file:
             file.write(b"left behind")
