@@ -293,6 +293,11 @@ class Config(Section):
         """The datasets under whichever of the two keys they were given."""
         return (self.dataset,) if self.dataset else self.datasets
 
+    @property
+    def jobs_at_once(self) -> int:
+        """Jobs that may run at once, on all workers of the cluster together where there is one."""
+        return self.cluster.workers if self.cluster else self.resources.jobs
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if bool(self.dataset) == bool(self.datasets):

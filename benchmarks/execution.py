@@ -30,7 +30,7 @@ from benchmarks.plan import Job, build_params
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
-from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status, storable
 from benchmarks.stacks import write_stacks
 from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
@@ -45,6 +45,15 @@ class UnavailableError(Exception):
     """Something that the backend requires is not installed."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a backend tells of its solve, in types that JSON knows; see :class:`Registration`."""
+
+    statistics: dict[str, Any] = field(default_factory=dict)
+    effective: dict[str, Any] = field(default_factory=dict)
+    trace: tuple[tuple[float, ...], ...] = ()
+
+
 @dataclass
 class Measurement:
     """What is known of a job so far; turned into its record whatever happens."""
@@ -54,6 +63,7 @@ class Measurement:
     peak_rss_mib: float | None = None
     peak_cuda_mib: float | None = None
     registration: Registration | None = None
+    told: Told = field(default_factory=Told)
     gradient: Gradient | None = None
     gradient_check: GradientCheck | None = None
     started: float = field(default_factory=time.monotonic)
@@ -96,7 +106,7 @@ class Executor:
         measurement = Measurement()
         status, failure = Status.OK, None
         before, gpu = machine_state(), ""
-        with _temporary_folder(self._settings.scratch / job.job_id):
+        with _confined(self._settings.scratch / job.job_id):
             try:
                 device = open_device(self._settings.run.device)
                 gpu = device.name
@@ -144,6 +154,7 @@ class Executor:
             measurement.peak_cuda_mib = device.peak_mib()
         with measurement.timed("result"):
             measurement.registration = adapter.result()
+            measurement.told = _told(measurement.registration)
         with measurement.timed("evaluate"):
             self._evaluate(job, pair, images, measurement)
         if gradients is not None and identity.gradient_check is not None:
@@ -230,7 +241,7 @@ class Executor:
         failure: Failure | None,
         circumstances: Provenance,
     ) -> RunRecord:
-        registration, before, after = measurement.registration, measurement.before, measurement.after
+        before, after, told = measurement.before, measurement.after, measurement.told
         return RunRecord(
             job_id=job.job_id,
             identity=job.identity,
@@ -245,9 +256,9 @@ class Executor:
             labels_before={name: dict(scores) for name, scores in before.labels.items()} if before else {},
             gradient=measurement.gradient,
             gradient_check=measurement.gradient_check,
-            statistics=_plain(registration.statistics) if registration else {},
-            effective=_plain(registration.effective) if registration else {},
-            trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
+            statistics=told.statistics,
+            effective=told.effective,
+            trace=told.trace,
             artefacts=measurement.artefacts,
             provenance=circumstances,
         )
@@ -315,29 +326,40 @@ def _summarise(gradients: Gradients) -> Gradient:
     )
 
 
+def _told(registration: Registration) -> Told:
+    return Told(
+        statistics=_plain(registration.statistics),
+        effective=_plain(registration.effective),
+        trace=tuple(tuple(map(float, level)) for level in registration.trace),
+    )
+
+
 def _plain(value: Any) -> Any:
     """Return the value in types that JSON knows."""
     if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {storable(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         return value.item()
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    return value if isinstance(value, bool | int | float | None) else storable(str(value))
 
 
 @contextmanager
-def _temporary_folder(folder: Path) -> Iterator[None]:
-    """Confine temporary files to a folder and remove it with everything that a backend left there."""
+def _confined(folder: Path) -> Iterator[None]:
+    """Confine temporary files to a folder, remove it with all that a backend left there, and undo a change of folder.
+
+    Paths of datasets may be relative to where the run was started, for the next job too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    previous = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder.resolve())
+    previous, here = os.environ.get("TMPDIR"), Path.cwd()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     try:
         yield
     finally:
+        os.chdir(here)
         tempfile.tempdir = None
-        if previous is None:
-            del os.environ["TMPDIR"]
-        else:
+        os.environ.pop("TMPDIR", None)
+        if previous is not None:
             os.environ["TMPDIR"] = previous
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from adapters.interface import Adapter
 ROOT = Path(__file__).resolve().parent.parent
 GRADIENT_CHECK_SOURCES = ("gradient_check.py", "gradient_record.py")
 EVALUATION_SOURCES = ("metrics", "evaluation.py", "normalisation.py", "resampling.py")
+# What adapters are is declared there, and nothing is computed: every backend would depend on it.
+CONTRACT = "adapters.interface"
 
 
 @cache
@@ -74,5 +77,41 @@ def backend_version(adapter: type[Adapter[Any]]) -> dict[str, str]:
             versions[name] = "missing"
     source = getattr(sys.modules[adapter.__module__], "__file__", None)
     if source:
-        versions["adapter"] = source_hash([Path(source)])
+        versions["adapter"] = source_hash(adapter_sources(adapter.__module__, Path(source)))
     return versions
+
+
+def adapter_sources(module: str, source: Path) -> list[Path]:
+    """Return the file of an adapter and those of its neighbours that its code imports, directly or not.
+
+    Neighbours are the other modules of its package: helpers that numbers depend on and that have no version.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of the adapter's module.
+    source : Path
+        Its file.
+    """
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    found = {source}
+    waiting = [source]
+    while waiting:
+        for name in _imported(package, waiting.pop()):
+            parent, _, last = name.rpartition(".")
+            file = source.with_name(f"{last}.py")
+            if parent == package and name != CONTRACT and file not in found and file.is_file():
+                found.add(file)
+                waiting.append(file)
+    return sorted(found)
+
+
+def _imported(package: str, source: Path) -> Iterator[str]:
+    """Name all that a module of a package may import, inside its functions too."""
+    for node in ast.walk(ast.parse(source.read_bytes(), str(source))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{package}.{node.module or ''}".strip(".") if node.level == 1 else node.module or ""
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

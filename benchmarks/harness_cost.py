@@ -31,6 +31,8 @@ from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 
 RUNS, REPEATS = 8, 16
+# Of the records' jobs a run that starts plans those of these repeats: a sweep of 780 pairs, where the store holds more.
+SWEEP_REPEATS = 3
 LABELS = 10
 # The memory of the parent is called flat when it grows by less than this from a tenth of the jobs to the last.
 FLAT_MIB = 20.0
@@ -116,8 +118,10 @@ def cost_of_records(folder: Path, records: int) -> list[Cost]:
     path = folder / "records.yaml"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True)))
     write_store(config, folder / "records", path)
-    few = ("--set", "dataset.pairs=[pair-0]", "--set", "timing.repeats=1")
-    started = _seconds("-m", "benchmarks", "run", str(path), "--dry-run", *few, "--results-dir", str(folder))
+    sweep = ("--set", f"timing.repeats={SWEEP_REPEATS}")
+    started = _seconds(
+        "-m", "benchmarks", "run", str(path), "--dry-run", *sweep, "--results-dir", str(folder)
+    )
     reported = _seconds("-m", "benchmarks", "report", str(path), "--results-dir", str(folder))
     return [Cost("start-up of run", started, 2.0, "s"), Cost("report", reported, 15.0, "s")]
 

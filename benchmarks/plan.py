@@ -138,6 +138,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     if fetch is not None:
         for dataset in opened:
             dataset.fetch(fetch)
+    backends = {run.backend: backend_version(adapter_class(run.backend)) for run in config.runs}
     jobs = []
     for index, dataset in enumerate(opened):
         chosen = config.all_datasets[index]
@@ -149,16 +150,17 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
+            version = backends[item.run.backend]
             check = _gradient_check(config, adapter, item)
             counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
-            limits = _limits(config.limits, item.run.limits)
+            limits = job_limits(config.limits, item.run.limits)
             for pair in pairs:
                 repeats = range(item.run.repeats or config.timing.repeats)
                 for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
-                        backend_version=backend_version(adapter),
+                        backend_version=version,
                         params=item.params,
                         track=item.run.track,
                         dataset=chosen.name,
@@ -216,7 +218,8 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
         raise ConfigError(first_problem(error, place)) from None
 
 
-def _limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
+def job_limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
+    """Return what a job of a run may take: what the run says, and where it says nothing, what the config says."""
     return Limits(
         timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
     )

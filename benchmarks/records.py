@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from benchmarks.catalogue import METRICS
 from benchmarks.frozen import Frozen as Frozen
@@ -25,6 +25,12 @@ class Status(StrEnum):
     KILLED = "killed"
 
 
+def storable(text: str) -> str:
+    """Return text with escapes for what UTF-8 cannot hold, as file names and messages of libraries may."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+StorableText = Annotated[str, AfterValidator(storable)]
 Track = Literal["matched", "recommended", "reference"]
 Scores = dict[str, float | None]
 
@@ -102,8 +108,8 @@ class Failure(Frozen):
     """
 
     stage: str
-    message: str
-    detail: str = ""
+    message: StorableText
+    detail: StorableText = ""
 
 
 class Gradient(Frozen):

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.environment import Environment, load_environment
 from benchmarks.fingerprint import backend_version, evaluation_version
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.noise import load_noise_floors
-from benchmarks.plan import Job, Limits, build_params
+from benchmarks.plan import Job, Limits, build_params, job_limits
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.record_store import RecordStore, latest
 from benchmarks.records import RunRecord, Scores
@@ -127,7 +128,7 @@ def rerun(
     """
     record = found.record
     identity = record.identity
-    config = found.folder.load().config
+    config, manifest = found.folder.begun()
     dataset_type = dataset_class(identity.dataset)
     params = build_params(dataset_type.Params, identity.dataset_params, "dataset.params")
     dataset = dataset_type(params, cache_root)
@@ -137,8 +138,8 @@ def rerun(
         "metrics": (identity.evaluation_version, evaluation_version()),
         "dataset": (identity.dataset_version, dataset.versions().get(identity.pair_id, "absent")),
     }
-    limits = Limits(config.limits.timeout_s, config.limits.memory_mib)
-    job = Job(record.job_id, identity, limits, keep_panels=False)
+    label = next((job.run for job in manifest.jobs if job.job_id == record.job_id), identity.run)
+    job = Job(record.job_id, identity, _limits(config, label), keep_panels=False)
     settings = replace(run_settings(config, cache_root, scratch), device=identity.device, concurrent_jobs=1)
     store = RecordStore(scratch / "records.jsonl")
     with LocalWorkers(settings) as workers:
@@ -154,6 +155,14 @@ def rerun(
         noise_floor=calibration.floor(1) if calibration else None,
         differences=(*differences, *_environments(found, repeated[0], scratch)),
     )
+
+
+def _limits(config: Config, label: str) -> Limits:
+    """Return the limits of a run given by its label, which names the values swept after the config's."""
+    for run in config.runs:
+        if label == run.label or label.startswith(f"{run.label} ["):
+            return job_limits(config.limits, run.limits)
+    return Limits(config.limits.timeout_s, config.limits.memory_mib)
 
 
 def _compare(stored: Scores, repeated: Scores, tolerance: float) -> tuple[ScoreChange, ...]:

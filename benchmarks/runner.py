@@ -22,7 +22,7 @@ def run_settings(config: Config, cache_root: Path, results: Path) -> RunSettings
     config : Config
         Device, warm-up, jobs at once, and whether each has a process of its own.
     cache_root, results : Path
-        Where datasets and results lie.
+        Where datasets and results lie; a job that changes its folder finds them all the same.
     """
     source = checkout()
     return RunSettings(
@@ -31,7 +31,7 @@ def run_settings(config: Config, cache_root: Path, results: Path) -> RunSettings
         concurrent_jobs=config.resources.jobs,
         fresh_workers=config.resources.fresh_workers,
         cache_root=cache_root,
-        results=results,
+        results=results.resolve(),
         commit=source.commit,
         dirty=source.dirty,
         diff_sha256=source.diff_sha256,

@@ -93,7 +93,7 @@ def standing(folder: ResultsFolder) -> Standing:
         running=_running(folder.scratch, {job.job_id: job for job in manifest.jobs}) if who else (),
         runs=runs,
         left=times.of_jobs([(job.run, job.dataset) for job in pending]),
-        jobs_at_once=config.resources.jobs,
+        jobs_at_once=config.jobs_at_once,
     )
 
 

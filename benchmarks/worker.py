@@ -14,7 +14,6 @@ from benchmarks.kernel_oom import volunteer
 from benchmarks.processors import allowed_processors, one_per_core
 from benchmarks.worker_protocol import Answer, WorkerSettings
 
-MAX_LOG_BYTES = 64 * 2**20
 _THREADS_END_WITHIN_S = 0.1
 
 
@@ -42,9 +41,9 @@ def _serve(connection: Connection[Answer | None, Any]) -> None:
     connection.send(None)
     while True:
         job: Job = connection.recv()
-        _shorten_log()
         before = set(threading.enumerate())
         record = executor.run(job)
+        _flush_output()
         connection.send(Answer(record, reusable=not _left_running(before)))
 
 
@@ -56,11 +55,11 @@ def _left_running(before: set[threading.Thread]) -> bool:
     return not set(threading.enumerate()) <= before
 
 
-def _shorten_log() -> None:
-    """Begin the log anew when backends have filled it: they print more than disks hold in weeks."""
-    sys.stdout.flush()
-    if os.fstat(1).st_size > MAX_LOG_BYTES:
-        os.ftruncate(1, 0)
+def _flush_output() -> None:
+    """Have what the job printed in its log, whatever it made of the streams: this process may end at any moment."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 if __name__ == "__main__":

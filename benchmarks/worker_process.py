@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import subprocess
 import time
@@ -29,6 +30,8 @@ THREAD_VARIABLES = (
 OPENMP_SPIN_COUNT = 10_000
 # How often a running job is held against its limits: seldom enough to take nothing from what is being timed.
 _WATCH_S = 0.1
+# Backends print more than disks hold, in weeks or in a single job.
+MAX_LOG_BYTES = 64 * 2**20
 _START = Limits(timeout_s=600.0, memory_mib=None)
 _NOTICE_WITHIN_S = 5.0
 
@@ -117,6 +120,7 @@ class WorkerProcess:
 
     def _ask(self, question: WorkerSettings | Job, limits: Limits) -> Any:
         kills = out_of_memory_kills()
+        self._shorten_log()
         try:
             self._connection.send(question)
             self._await(limits)
@@ -141,9 +145,16 @@ class WorkerProcess:
                     Status.OOM,
                     f"ended at {held:.0f} MiB, above the memory limit of {limits.memory_mib:g} MiB",
                 )
+            self._shorten_log()
             # The end of the connection alone would not do: a child of the worker may hold it open.
             if not self.alive and not self._connection.poll():
                 raise EOFError
+
+    def _shorten_log(self) -> None:
+        """Begin the log anew when it is full; the worker goes on at its beginning."""
+        with suppress(OSError):
+            if self._settings.log.stat().st_size > MAX_LOG_BYTES:
+                os.truncate(self._settings.log, 0)
 
     def _why_it_ended(self, kills_before: int) -> WorkerEndedError:
         status, message = Status.KILLED, "the worker process closed its connection"

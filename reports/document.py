@@ -82,7 +82,7 @@ def report_text(
     if gates:
         parts += _section(gates_table(gates))
     parts += _results(study, background, pictures)
-    parts += _evidence(study)
+    parts += _evidence(study, background.noise)
     parts.append("## Time and memory")
     noise = background.noise
     costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
@@ -103,7 +103,7 @@ def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
         *further_tables(config, study),
         *pair_tables(config, study),
     ]
-    tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
+    tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
     return [*scores, *tests, *timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
 
@@ -139,11 +139,12 @@ def _advice(study: Study, background: Background) -> list[str]:
     return parts
 
 
-def _evidence(study: Study) -> list[str]:
+def _evidence(study: Study, noise: NoiseFloors) -> list[str]:
     """Show what the differences carry, and fold what only some readers want."""
     config = study.config
     parts = []
-    for table in (*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)):
+    paired = paired_tables(config, study, noise)
+    for table in (*paired, *rank_tables(config, study), *common_tables(config, study)):
         parts += _subsection(table)
     for table in (*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)):
         parts.append(details(table.title, render_table(table)))

@@ -21,7 +21,7 @@ PALETTE = 256
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
-class PublishError(Exception):
+class PublishError(LookupError):
     """The repository lacks a place for the results; the message says which."""
 
 

@@ -6,6 +6,8 @@ import math
 
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
+from benchmarks.noise import NoiseFloors
+from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import NOT_AVAILABLE, counted, fixed_digits
 from reports.pair_scores import leading_metric
 from reports.statistics.bootstrap import FEWEST_SUBJECTS
@@ -18,7 +20,7 @@ from reports.table import Cell, Column, Row, Table, number_columns, plain_row, t
 P_DIGITS = 3
 
 
-def paired_tables(config: Config, records: Records) -> list[Table]:
+def paired_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return, per dataset with two competitors, each run beside the reference by the leading metric and by time.
 
     Parameters
@@ -27,9 +29,11 @@ def paired_tables(config: Config, records: Records) -> list[Table]:
         ``report.reference`` is compared with, else ``figures.oracle``, else the run with the best average rank.
     records : iterable of RunRecord, or Study
         All records; of several with the same run, pair and repeat the last counts.
+    noise : NoiseFloors
+        Below them times do not differ, however sure a test is of their order.
     """
     study = Study.of(config, records)
-    found = (_paired_table(study, dataset) for dataset in study.datasets)
+    found = (_paired_table(study, dataset, noise) for dataset in study.datasets)
     return [table for table in found if table]
 
 
@@ -73,7 +77,7 @@ def chosen_reference(study: Study, dataset: str, metric: Metric) -> str | None:
     return next(iter(ranking.ranks)) if ranking else None
 
 
-def _paired_table(study: Study, dataset: str) -> Table | None:
+def _paired_table(study: Study, dataset: str, noise: NoiseFloors) -> Table | None:
     leading = leading_metric(study, dataset)
     reference = chosen_reference(study, dataset, leading)
     labels = [run.label for run in study.competitors(dataset)]
@@ -86,6 +90,8 @@ def _paired_table(study: Study, dataset: str) -> Table | None:
     ]
     if not compared:
         return None
+    timed = any(metric.name == "forward_s" for metric, _ in compared)
+    floor = noise_floor(study, dataset, noise) if timed else None
     return Table(
         f"Paired tests against {reference}: {dataset}",
         (
@@ -93,17 +99,21 @@ def _paired_table(study: Study, dataset: str) -> Table | None:
             *number_columns(["Pairs", "Subjects", "Difference", "p (Holm)", "Effect size", "Win rate"]),
             Column("Verdict", "left"),
         ),
-        tuple(_paired_row(metric, one) for metric, one in compared),
+        tuple(_paired_row(metric, one, floor) for metric, one in compared),
         "Difference: mean improvement on the reference [95 % interval by bootstrap over subjects], positive where the "
         "run is better; of times the geometric mean of reference by run. p: two-sided Wilcoxon signed-rank test, "
         "corrected by Holm over the runs of a metric. Effect size: matched-pairs rank-biserial correlation, -1 to 1. "
         "Win rate: share of pairs on which the run is better, ties half. The test takes pairs as independent; a "
-        "verdict asks the interval, which does not, too." + _warning(compared),
+        "verdict asks the interval, which does not, too."
+        + (noise_note(floor) if timed else "")
+        + _warning(compared),
     )
 
 
-def _paired_row(metric: Metric, one: Comparison) -> Row:
-    verdict = ("better" if one.difference > 0 else "worse") if one.significant else "no difference shown"
+def _paired_row(metric: Metric, one: Comparison, floor: float | None) -> Row:
+    noise = metric.name == "forward_s" and floor is not None and abs(one.difference) < math.log(floor)
+    shown = one.significant and not noise
+    verdict = ("better" if one.difference > 0 else "worse") if shown else "no difference shown"
     p = f"< {10**-P_DIGITS}" if one.p_holm < 10**-P_DIGITS else fixed_digits(one.p_holm, P_DIGITS)
     return plain_row(
         (
@@ -111,7 +121,7 @@ def _paired_row(metric: Metric, one: Comparison) -> Row:
             one.run,
             str(one.n),
             str(one.subjects),
-            _difference(metric, one),
+            _difference(metric, one, floor),
             p,
             fixed_digits(one.test.effect, 2),
             f"{one.test.win_rate:.0%}",
@@ -120,12 +130,12 @@ def _paired_row(metric: Metric, one: Comparison) -> Row:
     )
 
 
-def _difference(metric: Metric, one: Comparison) -> str:
+def _difference(metric: Metric, one: Comparison, floor: float | None) -> str:
     if metric.name == "forward_s":
         between = (
             f" [{math.exp(one.interval.low):.3g}, {math.exp(one.interval.high):.3g}]" if one.interval else ""
         )
-        return f"{math.exp(one.difference):.3g}×{between}"
+        return ratio_text(math.exp(one.difference), floor) + between
     digits = metric.digits
     if one.interval and one.interval.half_width > 0:
         digits = max(0, min(digits, 1 - math.floor(math.log10(one.interval.half_width))))

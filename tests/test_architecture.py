@@ -26,6 +26,12 @@ def test_planning_imports_no_backend():
     assert not BACKENDS & set(done.stdout.split())
 
 
+def test_starting_a_command_imports_no_figures_and_no_statistics():
+    code = "import sys; import benchmarks.cli; print(*(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"reports", "matplotlib", "pandas", "scipy", "torch", "distributed"} & set(done.stdout.split())
+
+
 def test_a_worker_sets_its_threads_before_anything_numerical_is_imported():
     code = "import sys; import benchmarks.__main__, benchmarks.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

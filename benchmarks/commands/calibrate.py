@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +25,7 @@ from benchmarks.config_file import load_config
 from benchmarks.noise import save_calibration
 from benchmarks.plan import make_plan
 from benchmarks.progress import RunProgress
+from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_settings
 from benchmarks.transfers import TransferProgress
 from datasets.fetching import FetchRequest
@@ -57,10 +57,10 @@ def calibrate(
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = make_plan(chosen, cache_root(data_dir), str(config), request)
         jobs = calibration_jobs(plan, pairs)
-        folder = results_dir / f"{chosen.name}-calibration"
-        shutil.rmtree(folder, ignore_errors=True)
-        settings = run_settings(chosen, cache_root(data_dir), folder)
-        with RunProgress(console, total=len(jobs), done=0) as progress:
+        folder = ResultsFolder(results_dir / f"{chosen.name}-calibration")
+        settings = run_settings(chosen, cache_root(data_dir), folder.path)
+        with folder.working(), RunProgress(console, total=len(jobs), done=0) as progress:
+            folder.store.path.unlink(missing_ok=True)
             try:
                 found = run_calibration(plan, jobs, settings, progress.started, progress.finished)
             except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +14,9 @@ from benchmarks.names import nearest_hint
 from benchmarks.noise import load_noise_floors
 from benchmarks.record_store import RecordStore
 from benchmarks.records import RunRecord
-from reports.figures.history import save_history
-from reports.markdown import escape, render_table
-from reports.run_comparison import Verdict, changes_table, compare_runs, history_table, state_at
-from reports.table import Table
-from reports.terminal import terminal_table
+
+if TYPE_CHECKING:
+    from reports.table import Table
 
 EXIT_WORSE = 1
 EXIT_SLOWER = 3
@@ -44,6 +42,8 @@ def compare(
 
     Exit codes: 0 nothing got worse, 1 a score got worse or more pairs failed, 3 only times got worse.
     """
+    from reports.run_comparison import Verdict, changes_table, compare_runs, state_at
+
     with usage_errors():
         if after is None and commits is None:
             raise ConfigError("compare: give a second run, or --commits A..B for two states of one")
@@ -74,6 +74,9 @@ def history(
     ] = None,
 ) -> None:
     """Show a metric over the commits whose records a run holds."""
+    from reports.figures.history import save_history
+    from reports.run_comparison import history_table
+
     with usage_errors():
         if metric not in METRICS:
             raise ConfigError(f"no metric named {metric!r}{nearest_hint(metric, METRICS)}")
@@ -102,6 +105,9 @@ def records_of(path: Path) -> list[RunRecord]:
 
 
 def _show(table: Table, markdown: Path | None) -> None:
+    from reports.markdown import escape, render_table
+    from reports.terminal import terminal_table
+
     console.print(terminal_table(table))
     if markdown:
         markdown.write_text(f"## {escape(table.title)}\n\n{render_table(table)}\n", encoding="utf-8")

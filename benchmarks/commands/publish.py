@@ -11,9 +11,6 @@ from benchmarks.commands.shared import ConfigArgument, ResultsOption, console, u
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
-from reports.document import Background
-from reports.publish import publish as publish_run
-from reports.publish import render
 
 
 def publish(
@@ -26,6 +23,8 @@ def publish(
     """Copy the report of a finished run to RESULTS.md, docs/figures, docs/results and the README."""
     with usage_errors():
         if stored:
+            from reports.publish import render
+
             render(Path.cwd())
         else:
             _publish_run(ResultsFolder(results_dir / load_config(config).name))
@@ -33,6 +32,9 @@ def publish(
 
 
 def _publish_run(folder: ResultsFolder) -> None:
+    from reports.document import Background
+    from reports.publish import publish as publish_run
+
     run = folder.load()
     if run.pending:
         raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")

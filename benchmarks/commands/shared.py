@@ -17,7 +17,6 @@ from benchmarks.plan import Plan, make_plan
 from benchmarks.record_store import StoreError
 from datasets.base import DatasetError
 from datasets.fetching import FetchRequest
-from reports.publish import PublishError
 
 EXIT_GATE_FAILED = 1
 EXIT_DAMAGED = 1
@@ -66,7 +65,7 @@ def usage_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         errors.print("Interrupted. The same command continues where this one stopped.", style="yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except (ConfigError, DatasetError, PublishError, StoreError, LookupError, OSError) as error:
+    except (ConfigError, DatasetError, StoreError, LookupError, OSError) as error:
         errors.print(f"error: {' '.join(str(error).split())}", markup=False)
         raise typer.Exit(EXIT_USAGE) from None
 

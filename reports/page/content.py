@@ -14,6 +14,7 @@ import yaml
 from benchmarks.aggregation import PairKey
 from benchmarks.catalogue import METRICS
 from benchmarks.gates import GateResult
+from benchmarks.noise import NoiseFloors
 from reports.conditions import conditions_table, effective_schedules, runs_table
 from reports.costs import timing_tables
 from reports.document import Background
@@ -158,10 +159,10 @@ def _opening(study: Study, background: Background, gates: Sequence[GateResult]) 
     return parts + ([_section("Gates", [], [plain_table(gates_table(gates))])] if gates else [])
 
 
-def _evidence(study: Study) -> list[dict[str, Any]]:
+def _evidence(study: Study, noise: NoiseFloors) -> list[dict[str, Any]]:
     """Return what the differences between runs carry; empty where there is nothing to compare."""
     config = study.config
-    tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
+    tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     further = [*interval_tables(config, study), *gain_tables(config, study)]
     tables = list(map(plain_table, (*tests, *further)))
     return [_section("What the differences carry", [], tables)] if tables else []
@@ -213,7 +214,7 @@ def _sections(
         folds.insert(0, ["What each run did, in its backend's own terms", schedules])
     none = f"None: all {counted(len(study.records), 'job')} ended ok."
     return [
-        *_evidence(study),
+        *_evidence(study, background.noise),
         _section("Time and memory", [], costs),
         _section(
             "Failures", [] if failures.rows else [none], [plain_table(failures)] if failures.rows else []

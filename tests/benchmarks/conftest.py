@@ -1,8 +1,10 @@
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 import yaml
 
 from benchmarks.config import Config
@@ -132,3 +134,33 @@ def command(tmp_path):
 
     run.start = start
     return run
+
+
+@pytest.fixture
+def tiny_disk(tmp_path, request):
+    """Mount a file system of so many KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}k", "none", str(folder)],
+        capture_output=True,
+        text=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"file systems cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """The archive that the remote toy dataset consists of."""
+    from toy import SHIFT_MM, blobs
+
+    path = tmp_path / "toy.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for side, shift in (("fixed", (0, 0)), ("moving", SHIFT_MM)):
+            image = tmp_path / f"{side}.nii"
+            sitk.WriteImage(sitk.GetImageFromArray(blobs(shift)), str(image))
+            opened.write(image, image.name)
+    return path

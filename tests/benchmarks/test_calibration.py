@@ -1,9 +1,15 @@
+import os
+
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.calibration import calibrate, calibration_config, calibration_jobs
+from benchmarks.cli import app
 from benchmarks.config_file import ConfigError
+from benchmarks.noise import load_noise_floors
 from benchmarks.plan import make_plan
 from benchmarks.record_store import RecordStore
+from benchmarks.run_lock import held
 from benchmarks.runner import run_settings
 
 
@@ -45,6 +51,24 @@ def test_a_backend_that_fails_makes_no_calibration(toy_config, plan_of, tmp_path
     settings = run_settings(plan.config, tmp_path / "cache", tmp_path / "results")
     with pytest.raises(ConfigError, match=r"raises on blobs-0 ended failed: .*lost its way"):
         calibrate(plan, jobs, settings, lambda job: None, lambda record: None)
+
+
+def test_a_second_calibration_waits_for_the_first_instead_of_removing_its_records(write_config, tmp_path):
+    config = write_config("Shift", timing={"warmup": 0})
+    folder = tmp_path / "results" / "toy-calibration"
+    options = ["--repeats", "2", "--pairs", "1", "--results-dir", str(tmp_path / "results")]
+    with held(folder):
+        (folder / "records.jsonl").write_text("of the first")
+        refused = CliRunner().invoke(app, ["calibrate", str(config), *options])
+    assert refused.exit_code == 2
+    assert f"process {os.getpid()} on" in refused.stderr
+    assert (folder / "records.jsonl").read_text() == "of the first"
+
+    done = CliRunner().invoke(app, ["calibrate", str(config), *options])
+    assert done.exit_code == 0, done.stderr
+    assert "shift against itself, threads=1: noise floor" in " ".join(done.stdout.split())
+    assert len(RecordStore(folder / "records.jsonl").read()) == 4
+    assert len(load_noise_floors(tmp_path / "results").calibrations) == 1
 
 
 def test_the_oracle_is_taken_unless_told_otherwise(toy_config):

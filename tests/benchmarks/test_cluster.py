@@ -24,9 +24,18 @@ ONE_PAIR = {"dataset": {"name": "toy:ToyDataset", "params": {"count": 1}}}
 
 
 @pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    """Two workers of one thread each, and a job that may lose one of them before it is given up."""
+def node_data(request, tmp_path, monkeypatch):
+    """Where nodes look for data: under the path of the run, or in a folder of their own."""
     monkeypatch.delenv("REGBENCH_DATA_DIR", raising=False)
+    own = getattr(request, "param", None)
+    if own is not None:
+        monkeypatch.setenv("REGBENCH_DATA_DIR", str(tmp_path / own))
+    return tmp_path / (own or "cache")
+
+
+@pytest.fixture
+def cluster(tmp_path, node_data):
+    """Two workers of one thread each, and a job that may lose one of them before it is given up."""
     settings = {"distributed.scheduler.allowed-failures": 1, "temporary-directory": str(tmp_path / "dask")}
     with (
         dask.config.set(settings),
@@ -43,8 +52,9 @@ def run_on(cluster, tmp_path):
         plan = make_plan(config, tmp_path / "cache", "toy.yaml")
         results = tmp_path / "results"
         store = RecordStore(results / "records.jsonl")
+        request = FetchRequest(accept_licence=True)
         settings = run_settings(config, tmp_path / "cache", results)
-        with ClusterWorkers(cluster.scheduler_address, settings, FetchRequest()) as workers:
+        with ClusterWorkers(cluster.scheduler_address, settings, request) as workers:
             run_jobs(plan.jobs, workers, store, lambda job: None, lambda record: None)
         return store.read()
 
@@ -72,6 +82,24 @@ def test_records_and_files_come_back_from_other_processes(run_on, toy_config, tm
             assert (results / path).stat().st_size > 0
     assert any(record.artefacts for record in records)
     assert "from C" in (results / "logs" / "toy.Noisy.log").read_text()
+
+
+@pytest.fixture
+def address(server, archive, monkeypatch):
+    """Tell the programs started from here where the remote dataset lies."""
+    server.files["/toy.zip"] = archive.read_bytes()
+    monkeypatch.setenv("REMOTE_TOY_URL", server.url("/toy.zip"))
+
+
+@pytest.mark.parametrize("node_data", ["node", None], indirect=True)
+def test_nodes_fetch_the_data_that_they_lack_to_where_they_look_for_them(
+    address, run_on, toy_config, node_data, tmp_path
+):
+    config = toy_config("Shift", dataset={"name": "remote_toy:RemoteToy"}, timing={"warmup": 0})
+    (record,) = run_on(config)
+    assert record.status is Status.OK, record.failure
+    assert (node_data / "raw" / "remote_toy" / "1" / "images" / "fixed.nii").is_file()
+    assert [path.name for path in tmp_path.glob("*/raw")] == ["raw"]
 
 
 def test_the_job_of_a_worker_that_is_killed_goes_to_another(run_on, toy_config, tmp_path):

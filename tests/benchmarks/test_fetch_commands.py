@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
-import SimpleITK as sitk
 import yaml
 from typer.testing import CliRunner
 
@@ -16,19 +14,6 @@ from benchmarks.cli import app
 
 ROOT = Path(__file__).parents[2]
 NAME = "remote_toy:RemoteToy"
-
-
-@pytest.fixture
-def archive(tmp_path):
-    from toy import SHIFT_MM, blobs
-
-    path = tmp_path / "toy.zip"
-    with zipfile.ZipFile(path, "w") as opened:
-        for side, shift in (("fixed", (0, 0)), ("moving", SHIFT_MM)):
-            image = tmp_path / f"{side}.nii"
-            sitk.WriteImage(sitk.GetImageFromArray(blobs(shift)), str(image))
-            opened.write(image, image.name)
-    return path
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from benchmarks.fingerprint import evaluation_version, package_version, source_hash
+from benchmarks.fingerprint import ROOT, adapter_sources, evaluation_version, package_version, source_hash
 
 
 def test_an_installed_package_is_known_by_its_version():
@@ -41,3 +41,44 @@ def test_finding_a_version_imports_nothing():
 
 def test_metrics_have_a_version():
     assert evaluation_version().startswith("source-")
+
+
+def test_an_adapter_depends_on_the_neighbours_that_it_imports_and_on_no_others(tmp_path):
+    def write(folder, **modules):
+        for name, text in modules.items():
+            (folder / f"{name}.py").write_text(text)
+
+    def names(module, file):
+        return [path.name for path in adapter_sources(module, file)]
+
+    write(
+        tmp_path,
+        alone="import numpy.fft\n",
+        backend="import json\nfrom helper import f\n\ndef g():\n    import late\n",
+        fft="",
+        helper="import backend\nimport deep as other\n",
+        deep="",
+        late="",
+    )
+    assert names("alone", tmp_path / "alone.py") == ["alone.py"]
+    assert names("backend", tmp_path / "backend.py") == ["backend.py", "deep.py", "helper.py", "late.py"]
+
+    package = tmp_path / "package"
+    package.mkdir()
+    write(
+        package,
+        __init__="from .one import X\n",
+        one="from . import two\n",
+        two="import package.three\n",
+        three="",
+    )
+    assert names("package.one", package / "one.py") == ["one.py", "three.py", "two.py"]
+    assert names("package", package / "__init__.py") == ["__init__.py", "one.py", "three.py", "two.py"]
+
+
+def test_no_backend_depends_on_what_only_declares_adapters():
+    folder = ROOT / "adapters"
+    found = {path.name for path in adapter_sources("adapters.simpleitk", folder / "simpleitk.py")}
+    assert found == {"coordinates.py", "options.py"} | {
+        f"simpleitk{part}.py" for part in ("", "_demons", "_method", "_params")
+    }

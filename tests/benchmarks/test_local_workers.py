@@ -1,14 +1,15 @@
 """Real faults in real worker processes: each leaves its record, takes nothing with it and leaves nothing behind."""
 
-import itertools
 import os
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from benchmarks.local_workers import LocalWorkers
+from benchmarks.plan import make_plan
 from benchmarks.records import Status
+from benchmarks.runner import run_settings
 
 ONE_PAIR = {"name": "toy:ToyDataset", "params": {"count": 1}}
 
@@ -59,6 +60,8 @@ FAULTS = {
     ),
     "Crashes": (Status.KILLED, "the worker process was ended by SIGSEGV"),
     "Killed": (Status.KILLED, "the worker process was ended by SIGKILL"),
+    "SaysTheUnspeakable": (Status.FAILED, "No such file or directory: '/nowhere/\\udcff'"),
+    "TellsWithoutEnd": (Status.FAILED, "RecursionError"),
     "NotInstalled": (Status.UNAVAILABLE, "surely_not_installed"),
     "Volumes": (Status.UNSUPPORTED, "volumes does 3D images, not 2D"),
 }
@@ -134,12 +137,44 @@ def test_megabytes_of_output_go_to_the_log(run_faulty, tmp_path, capfd):
     assert (tmp_path / "results" / "logs" / "toy.Floods.log").stat().st_size >= 20 * 2**20
 
 
-def test_limits_and_durations_do_not_follow_a_clock_that_steps_back(run_faulty, monkeypatch):
-    hours = itertools.count(500_000, -1)
-    monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
-    record = run_faulty("Hangs", limits={"timeout_s": 2})
-    assert record.status is Status.TIMEOUT
-    assert 2 <= record.wall_s < 600
+def test_temporary_files_of_a_crashed_job_are_removed_at_once(toy_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY_NOTES", str(tmp_path))
+    config = toy_config("LittersAndCrashes", dataset=ONE_PAIR, timing={"warmup": 0})
+    (job,) = make_plan(config, tmp_path / "cache", "toy.yaml").jobs
+    with LocalWorkers(run_settings(config, tmp_path / "cache", tmp_path / "results")) as workers:
+        assert workers.schedule(job).result().status is Status.KILLED
+        litter = Path((tmp_path / "litter").read_text())
+        assert litter.is_relative_to(tmp_path / "results" / "tmp")
+        assert not litter.parent.exists()
+
+
+def test_peak_memory_is_that_of_the_job_though_its_process_did_larger_ones(toy_config, run_toy):
+    large, small = run_toy(toy_config("LargeOnce", timing={"warmup": 0}))
+    assert 250 < large.peak_rss_mib - small.peak_rss_mib < 350
+
+
+def test_output_without_end_does_not_fill_the_disk(run_faulty, monkeypatch):
+    monkeypatch.setattr("benchmarks.worker_process.MAX_LOG_BYTES", 2**20)
+    assert run_faulty("FloodsUntilStopped", limits={"timeout_s": 100}).status is Status.OK
+
+
+def test_a_job_that_leaves_its_folder_takes_the_next_one_nowhere(toy_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = toy_config("Wanders", timing={"warmup": 0})
+    plan = make_plan(config, tmp_path / "cache", "toy.yaml")
+    with LocalWorkers(run_settings(config, tmp_path / "cache", Path("results"))) as workers:
+        records = [workers.schedule(job).result() for job in plan.jobs]
+    assert [record.status for record in records] == [Status.OK, Status.OK]
+    for record in records:
+        assert (tmp_path / "results" / record.artefacts["panels"]).is_file()
+        assert (tmp_path / "results" / "environments" / f"{record.provenance.environment}.json").is_file()
+    assert not list((tmp_path / "results" / "tmp").iterdir())
+
+
+def test_statistics_that_are_no_text_are_kept_with_escapes(run_faulty):
+    record = run_faulty("TellsTheUnspeakable")
+    assert record.status is Status.OK
+    assert record.statistics == {"\\udcfe": "\\udcff"}
 
 
 @pytest.fixture

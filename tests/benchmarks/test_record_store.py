@@ -162,20 +162,7 @@ def test_a_file_that_may_not_grow_keeps_whole_records_and_goes_on_later(tmp_path
     assert len(store.read()) == count + 1
 
 
-@pytest.fixture
-def tiny_disk(tmp_path):
-    """Mount a file system of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"file systems cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
+@pytest.mark.parametrize("tiny_disk", [64], indirect=True)
 def test_a_full_disk_keeps_whole_records_and_goes_on_later(tiny_disk, make_record):
     ballast = tiny_disk / "ballast"
     ballast.write_bytes(bytes(20_000))

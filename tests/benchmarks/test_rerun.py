@@ -69,6 +69,22 @@ def test_a_score_that_changed_is_told(stored, repeat):
     assert [score.metric for score in compared.scores if not score.same] == ["dice"]
 
 
+def test_the_limits_of_the_run_hold_for_its_repetition(toy_config, tmp_path, make_record, repeat):
+    """A job that hangs is ended when its own run's limit says so, not the half hour of all others."""
+    runs = [{"label": "once hanging", "backend": "toy:Hangs", "limits": {"timeout_s": 1}}]
+    config = toy_config(runs=runs, dataset={"name": "toy:ToyDataset", "params": {"count": 1}})
+    plan = make_plan(config, tmp_path / "cache", "toy.yaml")
+    folder = ResultsFolder(tmp_path / "results" / "toy")
+    folder.begin(plan, "toy.yaml", [])
+    (job,) = plan.jobs
+    identity = job.identity.model_dump() | {"run": "hanging"}
+    folder.store.append(make_record(job.job_id, status="timeout", identity=identity))
+    compared = repeat(folder, "hanging")
+    assert compared.repeated.status is Status.TIMEOUT
+    assert "1 s" in compared.repeated.failure.message
+    assert compared.same_outcome
+
+
 def test_a_failure_repeated_is_the_same_outcome(stored, repeat):
     compared = repeat(stored, "raises")
     assert compared.same_outcome

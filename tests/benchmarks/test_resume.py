@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -104,6 +105,80 @@ def test_a_run_killed_at_any_moment_loses_repeats_and_tears_nothing(
         for n in range(6)
     }
     assert Counter(stored()) == Counter(expected)
+
+
+@pytest.mark.parametrize("tiny_disk", [32 * 1024], indirect=True)
+def test_a_run_whose_disk_is_full_says_so_and_goes_on_once_there_is_room(
+    write_config, command, stored, tiny_disk, tmp_path
+):
+    (tmp_path / "results").symlink_to(tiny_disk)
+    figures = {"pairs": ["blobs-0"], "keep_all_up_to": 0}
+    config = write_config("Shift", dataset=pairs(12), timing={"warmup": 0}, figures=figures)
+    assert command("run", config, "--only", "pair=blobs-0").returncode == 0
+    before = stored()
+    ballast = tiny_disk / "ballast"
+    free = psutil.disk_usage(str(tiny_disk)).free
+    ballast.write_bytes(bytes(free - 12 * 1024))
+    full = command("run", config)
+    assert full.returncode == 2
+    assert "records.jsonl: a record cannot be stored: No space left on device" in full.stderr
+    assert "Traceback" not in full.stderr
+    done = stored()
+    assert len(before) <= len(done) < 24
+    assert {status for _, _, status in done} == {"ok"}
+    ballast.unlink()
+    assert command("run", config).returncode == 0
+    expected = [(run, f"blobs-{n}", "ok") for run in ("identity", "shift") for n in range(12)]
+    assert Counter(stored()) == Counter(expected)
+
+
+BACKWARD_CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static long hours;
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int status = real(clock, now);
+    if (clock == CLOCK_REALTIME) now->tv_sec -= 3600 * (__atomic_add_fetch(&hours, 1, __ATOMIC_RELAXED) % 100000);
+    return status;
+}
+"""
+
+
+@pytest.fixture
+def clock_that_steps_back(tmp_path, monkeypatch):
+    """Have the time of day of all programs started from here step back by an hour at each look."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+    library = tmp_path / "clock.so"
+    options = ["-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"]
+    subprocess.run([compiler, *options], input=BACKWARD_CLOCK, text=True, check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+
+
+def test_a_clock_that_steps_back_distorts_nothing(
+    clock_that_steps_back, write_config, command, stored, tmp_path
+):
+    runs = [
+        {"label": "shift", "backend": "toy:Shift"},
+        {"label": "hangs", "backend": "toy:Hangs", "limits": {"timeout_s": 1}},
+    ]
+    config = write_config(runs=runs, dataset=pairs(2), timing={"warmup": 0})
+    assert command("run", config, "--keep-failed", "--only", "pair=blobs-0").returncode == 0
+    assert command("run", config, "--keep-failed").returncode == 0
+    statuses = {"shift": "ok", "hangs": "timeout"}
+    expected = [(run, f"blobs-{n}", status) for run, status in statuses.items() for n in range(2)]
+    assert Counter(stored()) == Counter(expected)
+    text = (tmp_path / "results" / "toy" / "records.jsonl").read_text()
+    records = [json.loads(line) for line in text.splitlines()]
+    started = [one["provenance"]["started_utc"] for one in records]
+    assert started != sorted(started)
+    for one in records:
+        durations = [one["wall_s"], *one["seconds"].values()]
+        assert (1 if one["status"] == "timeout" else 0) <= min(durations) <= max(durations) < 600
 
 
 def test_a_killed_run_takes_hanging_workers_and_their_children_with_it(

@@ -28,6 +28,12 @@ def test_nothing_has_run(begun):
     assert found.running == ()
 
 
+def test_all_workers_of_a_cluster_share_the_time_left(toy_config):
+    cluster = {"queue_system": "slurm", "workers": 20, "cores": 4, "memory_gib": 8, "walltime": "1:00:00"}
+    assert toy_config("Shift", cluster=cluster).jobs_at_once == 20
+    assert toy_config("Shift", resources={"jobs": 3}).jobs_at_once == 3
+
+
 def test_the_last_record_of_a_job_counts_whatever_the_clock_said(begun, make_record):
     folder, plan = begun
     shift = next(job for job in plan.jobs if job.identity.run == "shift")

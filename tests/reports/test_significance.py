@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.config import Config
+from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
 from reports.gains import gain_tables, label_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
@@ -41,6 +42,29 @@ def test_a_config_names_the_reference(make: Make, make_config: MakeConfig) -> No
     config = make_config("a", "b", figures={"oracle": "a"}, report={"reference": "b"})
     (table,) = paired_tables(config, made(make, 15, a=0.6, b=0.8))
     assert cells(table, 0)[1::7] == ["a", "worse"]
+
+
+def test_times_within_the_noise_floor_do_not_differ_however_sure_the_test_is(
+    make: Make, make_config: MakeConfig
+) -> None:
+    seconds = {"a": 1.0, "b": 0.95, "c": 0.7}
+    records = [
+        record.model_copy(update={"seconds": {"forward": seconds[record.identity.run]}})
+        for record in made(make, 15, a=0.6, b=0.8, c=0.7)
+    ]
+    calibration = Calibration(
+        host="host", cpu="Some CPU", device="cpu", threads=2, run="a", backend="a", commit="",
+        measured_utc="", pairs=(PairTimes(dataset="set", pair_id="p1", first=(1.0,), second=(1.1,)),),
+    )  # fmt: skip
+    config = make_config("a", "b", "c", figures={"oracle": "a"})
+    (table,) = paired_tables(config, records, NoiseFloors((calibration,)))
+    times = {cells(table, row)[1]: cells(table, row)[4::4] for row in (2, 3)}
+    assert times["b"] == ["1.05× ≈ [1.05, 1.05]", "no difference shown"]
+    assert times["c"] == ["1.43× [1.43, 1.43]", "better"]
+    assert "Noise floor: 1.1×" in table.caption
+    (without,) = paired_tables(config, records)
+    assert cells(without, 2)[4::4] == ["1.05× [1.05, 1.05]", "better"]
+    assert "was not measured" in without.caption
 
 
 def test_too_few_pairs_get_a_warning_and_no_verdict(make: Make, make_config: MakeConfig) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -390,6 +391,83 @@ class Floods(Toy):
             os.write(1, b"x" * 2**20)
 
 
+class LittersAndCrashes(Toy):
+    """Tells where it left a temporary file."""
+
+    name = "litters_and_crashes"
+
+    def register(self):
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            (Path(os.environ["TOY_NOTES"]) / "litter").write_text(file.name)
+        ctypes.string_at(0)
+
+
+class LargeOnce(Toy):
+    """Holds 300 MiB for a moment in the first job of a process, and next to nothing in the others."""
+
+    name = "large_once"
+    jobs = 0
+
+    def register(self):
+        if not type(self).jobs:
+            np.ones(300 * 2**20, np.uint8)
+        type(self).jobs += 1
+
+
+class FloodsUntilStopped(Toy):
+    """Prints without end, until somebody begins its log anew."""
+
+    name = "floods_until_stopped"
+
+    def register(self):
+        size = 0
+        while os.fstat(1).st_size >= size:
+            size = os.fstat(1).st_size
+            os.write(1, b"x" * 2**16)
+
+
+class Wanders(Toy):
+    """Leaves the folder in which it was started, forgets where temporary files go, and closes its output."""
+
+    name = "wanders"
+
+    def register(self):
+        os.chdir(os.environ["TMPDIR"])
+        del os.environ["TMPDIR"]
+        sys.stdout.close()
+
+
+class SaysTheUnspeakable(Toy):
+    """Raises an error that names a file whose name is no text."""
+
+    name = "says_the_unspeakable"
+
+    def register(self):
+        Path(os.fsdecode(b"/nowhere/\xff")).read_text()
+
+
+class TellsTheUnspeakable(Toy):
+    """Returns statistics that hold names that are no text."""
+
+    name = "tells_the_unspeakable"
+
+    def result(self):
+        return Registration(
+            super().result().transform, statistics={os.fsdecode(b"\xfe"): os.fsdecode(b"\xff")}
+        )
+
+
+class TellsWithoutEnd(Toy):
+    """Returns statistics that hold themselves."""
+
+    name = "tells_without_end"
+
+    def result(self):
+        statistics = {}
+        statistics["again"] = statistics
+        return Registration(super().result().transform, statistics=statistics)
+
+
 class NotInstalled(Toy):
     name = "not_installed"
     requires = ("surely_not_installed",)
@@ -412,7 +490,5 @@ class Litters(Toy):
     name = "litters"
 
     def register(self):
-        import tempfile
-
         with tempfile.NamedTemporaryFile(delete=False) as file:
             file.write(b"left behind")
