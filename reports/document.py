@@ -59,12 +59,15 @@ class Background:
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart.
+    selection : tuple of str
+        What the records were chosen by; empty where they are all.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
     noise: NoiseFloors
+    selection: tuple[str, ...] = ()
 
 
 def report_text(
@@ -122,6 +125,11 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
         f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
         f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."
     ]
+    if background.selection:
+        sentences.append(
+            f"This is a part of the run, chosen by {', '.join(background.selection)}: what is called best is the best "
+            "of the part."
+        )
     if background.pending:
         sentences.append(
             f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."

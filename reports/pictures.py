@@ -57,8 +57,21 @@ class Pictures:
         return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
-def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
-    """Draw the figures of a dataset below ``folder`` and return where they lie."""
+def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None = None) -> Pictures:
+    """Draw the figures of a dataset and return where they lie.
+
+    Parameters
+    ----------
+    study : Study
+        What to draw.
+    folder : Path
+        Results folder, with kept slices.
+    dataset : str
+        Of which dataset.
+    target : Path or None
+        The figures are written below it; None takes the results folder.
+    """
+    target = target or folder
     # Slices are kept, and scores and times compared, under one thread count; the scaling is of all.
     one = study.under_first_threads
     omitted: list[str] = []
@@ -73,10 +86,10 @@ def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
         ]
         costs = [times_plate(one, dataset), scaling_plate(study, dataset), convergence_plate(one, dataset)]
         # Written before the next are drawn: the pictures of all pairs at once would fill the memory.
-        slices = _draw_pairs(one, folder, dataset, omitted)
-        slices += _written(folder, [_extremes_plate(one, folder, dataset, omitted)])
+        slices = _draw_pairs(one, folder, target, dataset, omitted)
+        slices += _written(target, [_extremes_plate(one, folder, dataset, omitted)])
         return Pictures(
-            tuple(_written(folder, scores)), tuple(_written(folder, costs)), tuple(slices), tuple(omitted)
+            tuple(_written(target, scores)), tuple(_written(target, costs)), tuple(slices), tuple(omitted)
         )
 
 
@@ -84,7 +97,7 @@ def _written(folder: Path, plates: Sequence[Plate | None]) -> list[Gallery]:
     return [write_plate(folder, plate) for plate in plates if plate and plate.drawings]
 
 
-def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
+def _draw_pairs(study: Study, folder: Path, target: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
     chosen, left = _pairs_in_full(study, folder, dataset)
     if left:
         omitted.append(
@@ -99,7 +112,7 @@ def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) ->
         kept = _shortened(kept, study.oracle, omitted)
         if study.oracle and study.oracle not in kept.labels:
             omitted.append(f"{pair}: the oracle {study.oracle} has no slices, nor any panels")
-        drawn += _written(folder, pair_plates(kept, study.oracle))
+        drawn += _written(target, pair_plates(kept, study.oracle))
     return drawn
 
 

@@ -1,14 +1,22 @@
-"""``report``: tables and figures from the stored records."""
+"""``report``: tables and figures from the stored records, of all runs or of some."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.commands.shared import ConfigArgument, ResultsOption, SetOption, console, usage_errors
+from benchmarks.commands.shared import (
+    ConfigArgument,
+    OnlyOption,
+    ResultsOption,
+    SetOption,
+    console,
+    usage_errors,
+)
 from benchmarks.config_file import load_config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
-from benchmarks.results_folder import ResultsFolder
+from benchmarks.results_folder import ResultsFolder, StoredRun
+from benchmarks.selection import parse_filters
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
 from reports.scaling import scaling_tables
@@ -21,17 +29,25 @@ from reports.verdicts import failures_table, gates_table
 def report(
     config: ConfigArgument,
     overrides: SetOption = None,
+    only: OnlyOption = None,
     results_dir: ResultsOption = Path("results"),
 ) -> None:
-    """Write the report again from the stored records, without running anything."""
+    """Write the report again from the stored records, without running anything.
+
+    Title, description, report, figures and gates are those that the config has now; the rest is what was run. A
+    report of some runs alone (--only) gets a folder of its own below the results.
+    """
     with usage_errors():
-        folder = ResultsFolder(results_dir / load_config(config, overrides or []).name)
-        show_report(folder)
+        asked = load_config(config, overrides or [])
+        folder = ResultsFolder(results_dir / asked.name)
+        stored = folder.load().shown_as(asked)
+        if only:
+            stored = stored.only(parse_filters(only, stored.manifest.jobs), only)
+        show_report(folder, stored)
 
 
-def show_report(folder: ResultsFolder) -> bool:
+def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
     """Write and print the report; return whether every gate passed."""
-    stored = folder.load()
     config = stored.config
     study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
@@ -43,6 +59,7 @@ def show_report(folder: ResultsFolder) -> bool:
         command=stored.manifest.command,
         pending=stored.pending,
         noise=noise,
+        selection=stored.selection,
     )
     gates = evaluate_gates(config, stored.records)
     tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]

@@ -19,6 +19,7 @@ from benchmarks.commands.shared import (
     DataOption,
     LicenceOption,
     OfflineOption,
+    OnlyOption,
     ResultsOption,
     SetOption,
     cache_root,
@@ -57,15 +58,6 @@ SchedulerOption = Annotated[
         show_default=False,
     ),
 ]
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only",
-        metavar="KEY=PATTERN",
-        help="Run only jobs whose backend, dataset, pair or run matches, for example --only 'backend=simple*'. "
-        "May be given several times: one pattern of each key has to match.",
-    ),
-]
 
 
 def run(
@@ -93,7 +85,7 @@ def run(
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
         folder = ResultsFolder(results_dir / plan.config.name)
-        filters = parse_filters(only or [], plan.jobs)
+        filters = parse_filters(only or [], [job.identity for job in plan.jobs])
         if dry_run:
             heads = folder.heads()
             known = {head.job_id: head.status for head in heads}
@@ -108,7 +100,7 @@ def run(
                 console.print(f"{done} of {len(plan.jobs)} jobs are already done.")
             settings = run_settings(plan.config, cache_root(data_dir), folder.path)
             work_off(todo, done, folder, start_workers(plan.config, settings, scheduler, request))
-            passed = show_report(folder)
+            passed = show_report(folder, folder.load())
     if strict and not passed:
         raise typer.Exit(EXIT_GATE_FAILED)
 

@@ -98,6 +98,7 @@ def page_blocks(
     gates: Sequence[GateResult],
     pictures: Mapping[str, Pictures],
     folder: Path,
+    target: Path,
     limit_bytes: int = PAGE_LIMIT_BYTES,
 ) -> dict[str, str]:
     """Return the parts of the page by name; ``data`` leads to the others.
@@ -107,7 +108,9 @@ def page_blocks(
     study, background, gates, pictures
         As for the report in Markdown.
     folder : Path
-        Results folder, with kept slices and the figures just drawn.
+        Results folder, with kept slices.
+    target : Path
+        Below it lie the figures just drawn.
     limit_bytes : int
         Images that would make the page larger are left out, and the page says which.
     """
@@ -132,11 +135,11 @@ def page_blocks(
     blocks.used_bytes = len(embedded_json(data))
     for dataset, name in zip(datasets, study.datasets, strict=True):
         for one in (*pictures[name].scores, *pictures[name].costs):
-            dataset["figures"] += _figure(blocks, folder, one)
+            dataset["figures"] += _figure(blocks, target, one)
     said = _add_pairs(study, folder, blocks)
     for name in study.datasets:
         for one in pictures[name].slices:
-            data["figures"] += [] if blocks.full else _figure(blocks, folder, one)
+            data["figures"] += [] if blocks.full else _figure(blocks, target, one)
     data["leftOut"] = said + [
         one_line(reason) for name in study.datasets for reason in pictures[name].omitted
     ]

@@ -26,7 +26,7 @@ NONE = Pictures((), (), (), ())
 
 
 def data_of(study: Study, folder: Path, **limits: int) -> tuple[dict[str, Any], dict[str, str]]:
-    blocks = page_blocks(study, BACKGROUND, [], dict.fromkeys(study.datasets, NONE), folder, **limits)
+    blocks = page_blocks(study, BACKGROUND, [], dict.fromkeys(study.datasets, NONE), folder, folder, **limits)
     return json.loads(blocks["data"]), blocks
 
 
