@@ -73,11 +73,13 @@ class Comparison:
     def significant(self) -> bool:
         """Tell whether the corrected p value and the interval over subjects both say that the two differ.
 
-        The test takes pairs for independent, which the interval does not: where subjects recur it decides.
+        The test takes pairs for independent, which the interval does not: where subjects recur it decides. Ranks and
+        mean have to agree on which of the two is better: many small wins and a few large losses are no verdict.
         """
         return (
             self.conclusive
             and self.p_holm <= ALPHA
+            and self.test.effect * self.difference > 0
             and self.interval is not None
             and self.interval.excludes(0.0)
         )
