@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.text import Text
+
 from benchmarks.commands.shared import (
     ConfigArgument,
     OnlyOption,
@@ -19,6 +21,8 @@ from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.selection import parse_filters
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
+from reports.markdown import one_line
+from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import summary_tables
@@ -67,6 +71,9 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
     tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))
+    for dataset in study.datasets:
+        advice = " ".join(recommendation(config, study, dataset, noise))
+        console.print(Text.assemble((f"{one_line(dataset)}: ", "bold"), one_line(advice)))
     if stored.pending:
         console.print(
             f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"

@@ -139,9 +139,10 @@ def shortage(pairs: int, subjects: int, tests: int) -> str:
     """
     if not enough_pairs(pairs, tests):
         least = min(1.0, smallest_p(pairs) * tests)
+        corrected = f", corrected for {tests} comparisons," if tests > 1 else ""
         return (
             f"{pairs} pair{'s' * (pairs != 1)} cannot tell {tests + 1} runs apart: the smallest p value that they "
-            f"can give is {least:.2g}"
+            f"can give{corrected} is {least:.2g}"
         )
     if subjects < FEWEST_SUBJECTS:
         return (
