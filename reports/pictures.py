@@ -8,12 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmarks.aggregation import PairKey
-from benchmarks.catalogue import METRICS
 from reports.figures.agreement import agreement_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
-from reports.figures.extremes import CHOSEN_BY, Extreme, extreme_pairs, extremes_drawing, extremes_plate
+from reports.figures.extremes import Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
 from reports.figures.slices import KeptSlices, Shown, kept_slices, read_slices, slices_path
@@ -21,6 +20,7 @@ from reports.figures.spread import labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
 from reports.numbers import counted
+from reports.pair_scores import leading_metric
 from reports.statistics.ranks import rank_runs
 from reports.study import Study
 
@@ -76,7 +76,7 @@ def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None 
     one = study.under_first_threads
     omitted: list[str] = []
     with styled():
-        ranking = next((r for name in CHOSEN_BY if (r := rank_runs(one, dataset, METRICS[name]))), None)
+        ranking = rank_runs(one, dataset, leading_metric(one, dataset))
         scores = [
             tradeoff_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
