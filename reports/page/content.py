@@ -29,7 +29,13 @@ from reports.page.tables import linked_table, plain_table
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
-from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.significance import (
+    common_tables,
+    interval_tables,
+    paired_tables,
+    rank_tables,
+    without_intervals,
+)
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -154,10 +160,13 @@ def page_blocks(
 def _opening(study: Study, background: Background, gates: Sequence[GateResult]) -> list[dict[str, Any]]:
     """Return the advice, which stands first, and the gates."""
     advice = [
-        " ".join([f"{dataset}:", *recommendation(study.config, study, dataset, background.noise)])
+        [
+            one_line(dataset),
+            list(map(one_line, recommendation(study.config, study, dataset, background.noise))),
+        ]
         for dataset in study.datasets
     ]
-    parts = [_section("Which backend to choose", list(map(one_line, advice)), [])] if advice else []
+    parts = [_section("Which backend to choose", [], []) | {"lists": advice}] if advice else []
     return parts + ([_section("Gates", [], [plain_table(gates_table(gates))])] if gates else [])
 
 
@@ -167,7 +176,8 @@ def _evidence(study: Study) -> list[dict[str, Any]]:
     tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
     further = [*interval_tables(config, study), *gain_tables(config, study)]
     tables = list(map(plain_table, (*tests, *further)))
-    return [_section("What the differences carry", [], tables)] if tables else []
+    said = [one_line(sentence) for sentence in without_intervals(config, study)]
+    return [_section("What the differences carry", said, tables)] if tables else []
 
 
 def _metric(name: str) -> dict[str, Any]:
@@ -186,7 +196,7 @@ def _dataset(
         **scores_of(study, dataset, metrics, statuses, messages),
         "description": one_line(background.descriptions.get(dataset, "")),
         "tables": [linked_table(study, dataset, summary, metrics)],
-        "further": [linked_table(study, dataset, further, metrics)],
+        "further": [linked_table(study, dataset, further, metrics)] if further.rows else [],
         "labels": label_means(study, dataset),
         "figures": [],
     }
@@ -235,7 +245,7 @@ def _sections(
 def _section(
     title: str, paragraphs: list[str], tables: list[dict[str, Any]], folds: Sequence[list[str]] = ()
 ) -> dict[str, Any]:
-    return {"title": title, "paragraphs": paragraphs, "tables": tables, "folds": list(folds)}
+    return {"title": title, "paragraphs": paragraphs, "lists": [], "tables": tables, "folds": list(folds)}
 
 
 def _figure(blocks: Blocks, folder: Path, shown: Gallery) -> list[dict[str, str]]:
