@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,10 @@ from benchmarks.plan import Job, Plan
 from benchmarks.record_store import Head, RecordStore, latest
 from benchmarks.records import Frozen, RunRecord, Track
 from benchmarks.run_lock import held
+from benchmarks.selection import Filter, matches
+
+# What a config says of the report alone.
+SHOWN = ("title", "description", "report", "figures", "gates")
 
 
 class PlannedJob(NamedTuple):
@@ -70,16 +74,43 @@ class StoredRun:
         What was planned.
     records : tuple of RunRecord
         The latest record of each planned job that has one, in the order planned.
+    selection : tuple of str
+        What they were chosen by, ``KEY=PATTERN`` each; empty where they are all.
     """
 
     config: Config
     manifest: Manifest
     records: tuple[RunRecord, ...]
+    selection: tuple[str, ...] = ()
 
     @property
     def pending(self) -> int:
         """Number of planned jobs that have no record yet."""
         return len(self.manifest.jobs) - len(self.records)
+
+    def shown_as(self, config: Config) -> StoredRun:
+        """Return the same run under what a config says of its report alone, which no job depends on."""
+        return replace(
+            self, config=self.config.model_copy(update={name: getattr(config, name) for name in SHOWN})
+        )
+
+    def only(self, filters: Sequence[Filter], selection: Sequence[str]) -> StoredRun:
+        """Return the part that matches filters; gates, which judge the whole, are left out of it.
+
+        Parameters
+        ----------
+        filters : sequence of Filter
+            One of each key has to match.
+        selection : sequence of str
+            The same as the user gave them.
+        """
+        jobs = tuple(job for job in self.manifest.jobs if matches(job, filters))
+        return StoredRun(
+            self.config.model_copy(update={"gates": ()}),
+            self.manifest.model_copy(update={"jobs": jobs}),
+            tuple(record for record in self.records if matches(record.identity, filters)),
+            tuple(selection),
+        )
 
 
 class ResultsFolder:

@@ -1,4 +1,4 @@
-"""Which of the planned jobs a run takes up."""
+"""Which of the planned jobs a run takes up, and which of their records a report shows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from benchmarks.config_file import ConfigError
 from benchmarks.names import nearest_hint
@@ -33,6 +34,26 @@ class Resume(Enum):
                 return status is None
 
 
+class Named(Protocol):
+    """What a job is known by."""
+
+    @property
+    def run(self) -> str:
+        """Label of the run."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the adapter."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+
+    @property
+    def pair_id(self) -> str:
+        """Name of the pair."""
+
+
 @dataclass(frozen=True)
 class Filter:
     """A glob pattern that one name of a job has to match.
@@ -48,18 +69,18 @@ class Filter:
     key: str
     pattern: str
 
-    def matches(self, job: Job) -> bool:
+    def matches(self, job: Named) -> bool:
         """Tell whether a job has a matching name."""
-        return fnmatchcase(getattr(job.identity, KEYS[self.key]), self.pattern)
+        return fnmatchcase(getattr(job, KEYS[self.key]), self.pattern)
 
 
-def parse_filters(texts: Sequence[str], jobs: Sequence[Job]) -> tuple[Filter, ...]:
+def parse_filters(texts: Sequence[str], jobs: Sequence[Named]) -> tuple[Filter, ...]:
     """Read ``KEY=PATTERN`` options.
 
     Raises
     ------
     ConfigError
-        For an unknown key, and for a pattern that none of the planned jobs matches.
+        For an unknown key, and for a pattern that none of the jobs matches.
     """
     filters = []
     for text in texts:
@@ -71,7 +92,7 @@ def parse_filters(texts: Sequence[str], jobs: Sequence[Job]) -> tuple[Filter, ..
             )
         found = Filter(key, pattern)
         if not any(map(found.matches, jobs)):
-            names = sorted({getattr(job.identity, KEYS[key]) for job in jobs})
+            names = sorted({getattr(job, KEYS[key]) for job in jobs})
             raise ConfigError(f"--only {text}: no {key} of this config matches{nearest_hint(pattern, names)}")
         filters.append(found)
     return tuple(filters)
@@ -93,10 +114,10 @@ def select(
     filters : sequence of Filter
         A job has to match one of each key that is given.
     """
-    by_key = {key: [one for one in filters if one.key == key] for key in {one.key for one in filters}}
-    return [
-        job
-        for job in jobs
-        if resume.takes(known.get(job.job_id))
-        and all(any(one.matches(job) for one in alternatives) for alternatives in by_key.values())
-    ]
+    return [job for job in jobs if resume.takes(known.get(job.job_id)) and matches(job.identity, filters)]
+
+
+def matches(job: Named, filters: Sequence[Filter]) -> bool:
+    """Tell whether a job matches one filter of each key that is given."""
+    keys = {one.key for one in filters}
+    return all(any(one.matches(job) for one in filters if one.key == key) for key in keys)

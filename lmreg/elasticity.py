@@ -141,7 +141,8 @@ class Elasticity(Regularisation):
 
     def jacobians(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Jacobian determinant of ``x + u`` at the nodes, by forward and by backward differences."""
-        ahead, behind = [], []
+        ahead: list[Tensor] = []
+        behind: list[Tensor] = []
         for axis, h in enumerate(self.spacing):
             edges = state.diff(dim=axis + 1) * (1 / h)
             end = (0, 0) * (state.ndim - 2 - axis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -24,6 +24,7 @@ from reports.table_files import write_tables
 
 PAIRS = "pairs"
 PAGE = "report.html"
+SELECTIONS = "selections"
 
 
 def build_report(
@@ -35,6 +36,7 @@ def build_report(
     command: str = "",
     pending: int = 0,
     noise: NoiseFloors = NO_CALIBRATION,
+    selection: Sequence[str] = (),
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
@@ -56,6 +58,9 @@ def build_report(
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.
+    selection : sequence of str
+        What the records were chosen by, ``KEY=PATTERN`` each. Where there is any, the report goes to a folder of its
+        own below ``folder / "selections"``, and that of the whole stays.
 
     Returns
     -------
@@ -63,21 +68,22 @@ def build_report(
         The report in Markdown; the page lies beside it.
     """
     study = Study.of(config, records)
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
-    numbers = _write_numbers(study, folder)
+    target = folder / SELECTIONS / file_safe(" ".join(selection)) if selection else folder
+    target.mkdir(parents=True, exist_ok=True)
+    pictures = {dataset: draw_pictures(study, folder, dataset, target) for dataset in study.datasets}
+    numbers = _write_numbers(study, target)
     drawn = [found.paths for found in pictures.values()]
     for suffix in SUFFIXES:
-        _remove_others(folder, FIGURES, suffix, set().union(*drawn))
-    _remove_others(folder, PAIRS, ".json", numbers)
-    tables = write_tables(folder, report_tables(study, noise))
+        _remove_others(target, FIGURES, suffix, set().union(*drawn))
+    _remove_others(target, PAIRS, ".json", numbers)
+    tables = write_tables(target, report_tables(study, noise))
     for suffix in TABLE_SUFFIXES:
-        _remove_others(folder, TABLES, suffix, tables)
-    background = Background(command, descriptions, pending, noise)
-    report = folder / "report.md"
+        _remove_others(target, TABLES, suffix, tables)
+    background = Background(command, descriptions, pending, noise, tuple(selection))
+    report = target / "report.md"
     gates = evaluate_gates(config, study.records)
     _write(report, report_text(study, background, gates, pictures))
-    _write(folder / PAGE, page_text(study, background, gates, pictures, folder))
+    _write(target / PAGE, page_text(study, background, gates, pictures, folder, target))
     return report
 
 

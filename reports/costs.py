@@ -8,7 +8,14 @@ from benchmarks.noise import NoiseFloors
 from reports.gradients import CAPTION as CHECK_CAPTION
 from reports.gradients import check_cells, checks_anything
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
-from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, median_and_quartiles, spread_of
+from reports.numbers import (
+    NOT_AVAILABLE,
+    certain_digits,
+    counted,
+    fixed_digits,
+    median_and_quartiles,
+    spread_of,
+)
 from reports.ranking import best_of
 from reports.study import Records, Run, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
@@ -68,11 +75,11 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
                     Cell(run.track),
                     Cell(f"{study.ok_count(dataset, run.label)}/{len(study.pairs(dataset))}"),
                     _time_cell(study, dataset, run, "forward_s", run.label in best["forward_s"]),
-                    Cell(_ratio(study, dataset, run, yardstick, floor)),
+                    _ratio(study, dataset, run, yardstick, floor),
                     _time_cell(study, dataset, run, "backward_s", run.label in best["backward_s"]),
                     *(check_cells(study, dataset, run) if checked else ()),
                     _time_cell(study, dataset, run, "prepare_s", bold=False),
-                    *(Cell(_largest(study, dataset, run, name)) for name in memory),
+                    *(_largest(study, dataset, run, name) for name in memory),
                 )
             )
             for run in runs
@@ -114,20 +121,30 @@ def _time_cell(study: Study, dataset: str, run: Run, name: str, bold: bool) -> C
     spread = spread_of(study.values(dataset, run.label, name))
     if spread is None:
         return Cell(NOT_AVAILABLE)
-    metric = METRICS[name]
-    return Cell(median_and_quartiles(spread, metric.digits), bold, fixed_digits(spread.median, metric.digits))
+    column = (spread_of(study.values(dataset, one.label, name)) for one in study.competitors(dataset))
+    digits = certain_digits([found for found in column if found], METRICS[name])
+    numbers = (
+        ("median", spread.median),
+        ("lower quartile", spread.lower_quartile),
+        ("upper quartile", spread.upper_quartile),
+        ("n", spread.n),
+    )
+    return Cell(median_and_quartiles(spread, digits), bold, fixed_digits(spread.median, digits), numbers)
 
 
-def _ratio(study: Study, dataset: str, run: Run, yardstick: str, floor: float | None) -> str:
+def _ratio(study: Study, dataset: str, run: Run, yardstick: str, floor: float | None) -> Cell:
     if not yardstick:
-        return NOT_AVAILABLE
+        return Cell(NOT_AVAILABLE)
     ours = study.values(dataset, run.label, "forward_s")
     spread = spread_of(ours / study.values(dataset, yardstick, "forward_s"))
     if spread is None:
-        return NOT_AVAILABLE
-    return ratio_text(spread.median, None if run.label == yardstick else floor)
+        return Cell(NOT_AVAILABLE)
+    text = ratio_text(spread.median, None if run.label == yardstick else floor)
+    return Cell(text, numbers=(("median", spread.median),))
 
 
-def _largest(study: Study, dataset: str, run: Run, name: str) -> str:
+def _largest(study: Study, dataset: str, run: Run, name: str) -> Cell:
     spread = spread_of(study.values(dataset, run.label, name))
-    return fixed_digits(spread.largest, METRICS[name].digits) if spread else NOT_AVAILABLE
+    if spread is None:
+        return Cell(NOT_AVAILABLE)
+    return Cell(fixed_digits(spread.largest, METRICS[name].digits), numbers=(("largest", spread.largest),))

@@ -21,7 +21,13 @@ from reports.pair_scores import pair_tables
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
-from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.significance import (
+    common_tables,
+    interval_tables,
+    paired_tables,
+    rank_tables,
+    without_intervals,
+)
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -41,6 +47,12 @@ HOW_TO_READ = """\
   tool's authors advise. Between tracks, a difference may be the schedule's rather than the method's.
 - **n/a** means that a number does not exist, as the backward time of a run that has no gradient; it is no
   zero. **Pairs ok** counts the pairs on which every repeat succeeded; averages are over those alone.
+- **Bold** is the best average of a track, and a tilde (~) marks what a test cannot tell from it. Among the tests,
+  **p (Holm)** says how easily equal runs would differ so much by chance, after allowing for how many are compared;
+  **effect size** and **win rate** say how consistently one is ahead: 1 and 100% are on every pair. A difference that is
+  not significant is no proof that there is none.
+- Among the further scores, **HD95** and **ASSD** are distances between the surfaces of labels, 0 is perfect; **NCC**,
+  **NMI** and **SSIM** tell how alike intensities are, as RMSE does, and no more than that.
 - Timings depend on the machine, given below. Look at ratios, and at the spread before believing a difference.
 """
 
@@ -59,12 +71,15 @@ class Background:
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart.
+    selection : tuple of str
+        What the records were chosen by; empty where they are all.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
     noise: NoiseFloors
+    selection: tuple[str, ...] = ()
 
 
 def report_text(
@@ -96,7 +111,7 @@ def report_text(
 
 
 def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
-    """Return the tables of scores, tests and costs of a report."""
+    """Return the tables of scores, tests, costs, gradients and failures of a report."""
     config = study.config
     scores = [
         *summary_tables(config, study, noise),
@@ -105,7 +120,9 @@ def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
     ]
     tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
-    return [*scores, *tests, *timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
+    costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
+    checks = [*gradient_tables(config, study), failures_table(config, study)]
+    return [table for table in (*scores, *tests, *costs, *checks) if table.rows]
 
 
 def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResult]) -> str:
@@ -122,6 +139,11 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
         f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
         f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."
     ]
+    if background.selection:
+        sentences.append(
+            f"This is a part of the run, chosen by {', '.join(background.selection)}: what is called best is the best "
+            "of the part."
+        )
     if background.pending:
         sentences.append(
             f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."
@@ -134,8 +156,9 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
 def _advice(study: Study, background: Background) -> list[str]:
     parts = ["## Which backend to choose"]
     for dataset in study.datasets:
-        said = " ".join(recommendation(study.config, study, dataset, background.noise))
-        parts.append(f"**{escape(dataset)}**: {escape(said)}")
+        said = recommendation(study.config, study, dataset, background.noise)
+        parts.append(f"**{escape(dataset)}**")
+        parts.append("\n".join(f"- {escape(sentence)}" for sentence in said))
     return parts
 
 
@@ -146,6 +169,8 @@ def _evidence(study: Study, noise: NoiseFloors) -> list[str]:
     paired = paired_tables(config, study, noise)
     for table in (*paired, *rank_tables(config, study), *common_tables(config, study)):
         parts += _subsection(table)
+    if parts:
+        parts += [escape(said) for said in without_intervals(config, study)]
     for table in (*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)):
         parts.append(details(table.title, render_table(table)))
     return ["## What the differences carry", *parts] if parts else []
@@ -167,7 +192,8 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         parts.append(render_table(summary))
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
-        parts.append(details(further.title, render_table(further)))
+        if further.rows:
+            parts.append(details(further.title, render_table(further)))
     return parts
 
 

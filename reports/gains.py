@@ -7,7 +7,7 @@ import pandas as pd
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from reports.numbers import NOT_AVAILABLE, certain_digits, fixed_digits, mean_and_sd, spread_of
-from reports.study import BEFORE, Records, Run, Study
+from reports.study import BEFORE, Records, Run, Study, tracks_note
 from reports.summary import ordered_runs
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
@@ -36,9 +36,15 @@ def _gain_table(study: Study, dataset: str) -> Table:
     runs = [run for run in ordered_runs(study, dataset) if not run.reference]
     return Table(
         f"Before and after: {dataset}",
-        (*text_columns("Run"), *number_columns([metric.title for metric in metrics])),
+        (*text_columns("Run", "Track"), *number_columns([metric.title for metric in metrics])),
         tuple(
-            Row((Cell(run.label), *(_gain_cell(study, dataset, run, metric) for metric in metrics)))
+            Row(
+                (
+                    Cell(run.label),
+                    Cell(run.track),
+                    *(_gain_cell(study, dataset, run, metric) for metric in metrics),
+                )
+            )
             for run in runs
         ),
         "Mean before → mean after, over the pairs that have both; in brackets on how many of them the run is better "
@@ -83,7 +89,8 @@ def _label_table(study: Study, dataset: str) -> Table:
         f"Dice by label: {dataset}",
         (Column("Label", "left"), *number_columns(columns)),
         tuple(Row((Cell(label), *_label_cells(found[label], columns, dice))) for label in found),
-        "Mean ± standard deviation over the pairs that have the label, of the first repeat. Bold: the best run.",
+        "Mean ± standard deviation over the pairs that have the label, of the first repeat. Bold: the best run."
+        + tracks_note(study, dataset),
     )
 
 

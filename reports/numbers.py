@@ -35,6 +35,11 @@ class Spread:
     upper_quartile: float
     largest: float
 
+    @property
+    def all_zero(self) -> bool:
+        """Whether every value is exactly zero."""
+        return self.mean == 0 == self.largest
+
 
 def spread_of(values: pd.Series[float]) -> Spread | None:
     """Return the spread of the values that are defined; None when there is none."""
@@ -73,16 +78,21 @@ def certain_digits(spreads: Iterable[Spread], metric: Metric) -> int:
     return max(0, min(metric.digits, 1 - math.floor(math.log10(min(errors)))))
 
 
+def location_text(spread: Spread, location: float, digits: int) -> str:
+    """Print a mean or median; where all values are exactly zero, which rounding would hide, a bare 0."""
+    return "0" if spread.all_zero else fixed_digits(location, digits)
+
+
 def mean_and_sd(spread: Spread, digits: int) -> str:
     """Print ``mean ± sd``, or the only value."""
-    mean = fixed_digits(spread.mean, digits)
-    return mean if spread.n == 1 else f"{mean} ± {fixed_digits(spread.sd, digits)}"
+    mean = location_text(spread, spread.mean, digits)
+    return mean if spread.n == 1 or spread.all_zero else f"{mean} ± {fixed_digits(spread.sd, digits)}"
 
 
 def median_and_quartiles(spread: Spread, digits: int) -> str:
     """Print ``median [quartile–quartile]``, or the only value."""
-    median = fixed_digits(spread.median, digits)
-    if spread.n == 1:
+    median = location_text(spread, spread.median, digits)
+    if spread.n == 1 or spread.all_zero:
         return median
     low = fixed_digits(spread.lower_quartile, digits)
     return f"{median} [{low}–{fixed_digits(spread.upper_quartile, digits)}]"

@@ -13,7 +13,7 @@ from reports.study import Study
 NEAR_MARK = "~"
 NEAR_NOTE = (
     "not significantly different from the best of its track (Wilcoxon's signed-rank test with Holm's correction at "
-    "5 %, and the 95 % interval over subjects)."
+    "5 %, and the 95 % interval over subjects; that the best was found on the same pairs is not corrected for)."
 )
 
 

@@ -10,7 +10,7 @@ from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from reports.numbers import NOT_AVAILABLE, fixed_digits, mean_and_sd, spread_of
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Records, Run, Study
+from reports.study import BEFORE, IDENTITY, Records, Run, Study, tracks_note
 from reports.table import Cell, Column, Row, Table, number_columns
 
 # The first that any run has: a known transform tells most, intensities least.
@@ -48,7 +48,8 @@ def _pair_table(study: Study, dataset: str) -> Table:
         f"{metric.title} {what}: {dataset}",
         (Column("Kind" if by_kind else "Pair", "left"), *number_columns(names)),
         tuple(_group_row(study, dataset, metric, name, group) for name, group in groups.items()),
-        "Bold: the best competitor of the row. A word in place of a number says how the job ended.",
+        "Bold: the best competitor of the row. A word in place of a number says how the job ended."
+        + tracks_note(study, dataset),
     )
 
 

@@ -8,12 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmarks.aggregation import PairKey
-from benchmarks.catalogue import METRICS
 from reports.figures.agreement import agreement_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
-from reports.figures.extremes import CHOSEN_BY, Extreme, extreme_pairs, extremes_drawing, extremes_plate
+from reports.figures.extremes import Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
 from reports.figures.slices import KeptSlices, Shown, kept_slices, read_slices, slices_path
@@ -21,6 +20,7 @@ from reports.figures.spread import labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
 from reports.numbers import counted
+from reports.pair_scores import leading_metric
 from reports.statistics.ranks import rank_runs
 from reports.study import Study
 
@@ -57,13 +57,26 @@ class Pictures:
         return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
-def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
-    """Draw the figures of a dataset below ``folder`` and return where they lie."""
+def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None = None) -> Pictures:
+    """Draw the figures of a dataset and return where they lie.
+
+    Parameters
+    ----------
+    study : Study
+        What to draw.
+    folder : Path
+        Results folder, with kept slices.
+    dataset : str
+        Of which dataset.
+    target : Path or None
+        The figures are written below it; None takes the results folder.
+    """
+    target = target or folder
     # Slices are kept, and scores and times compared, under one thread count; the scaling is of all.
     one = study.under_first_threads
     omitted: list[str] = []
     with styled():
-        ranking = next((r for name in CHOSEN_BY if (r := rank_runs(one, dataset, METRICS[name]))), None)
+        ranking = rank_runs(one, dataset, leading_metric(one, dataset))
         scores = [
             tradeoff_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
@@ -73,10 +86,10 @@ def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
         ]
         costs = [times_plate(one, dataset), scaling_plate(study, dataset), convergence_plate(one, dataset)]
         # Written before the next are drawn: the pictures of all pairs at once would fill the memory.
-        slices = _draw_pairs(one, folder, dataset, omitted)
-        slices += _written(folder, [_extremes_plate(one, folder, dataset, omitted)])
+        slices = _draw_pairs(one, folder, target, dataset, omitted)
+        slices += _written(target, [_extremes_plate(one, folder, dataset, omitted)])
         return Pictures(
-            tuple(_written(folder, scores)), tuple(_written(folder, costs)), tuple(slices), tuple(omitted)
+            tuple(_written(target, scores)), tuple(_written(target, costs)), tuple(slices), tuple(omitted)
         )
 
 
@@ -84,7 +97,7 @@ def _written(folder: Path, plates: Sequence[Plate | None]) -> list[Gallery]:
     return [write_plate(folder, plate) for plate in plates if plate and plate.drawings]
 
 
-def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
+def _draw_pairs(study: Study, folder: Path, target: Path, dataset: str, omitted: list[str]) -> list[Gallery]:
     chosen, left = _pairs_in_full(study, folder, dataset)
     if left:
         omitted.append(
@@ -99,7 +112,7 @@ def _draw_pairs(study: Study, folder: Path, dataset: str, omitted: list[str]) ->
         kept = _shortened(kept, study.oracle, omitted)
         if study.oracle and study.oracle not in kept.labels:
             omitted.append(f"{pair}: the oracle {study.oracle} has no slices, nor any panels")
-        drawn += _written(folder, pair_plates(kept, study.oracle))
+        drawn += _written(target, pair_plates(kept, study.oracle))
     return drawn
 
 

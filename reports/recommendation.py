@@ -51,6 +51,13 @@ def recommendation(
             "there is no other to compare it with.",
         )
     best = _best(spreads, metric)
+    start = spread_of(study.before(dataset, metric.name))
+    if start and start.n == pairs and not _better(spreads[best].mean, start.mean, metric):
+        return (
+            f"Choose none of them here: with nothing done the mean {_quantity(metric)} over "
+            f"{counted(pairs, 'pair')} is {_printed(start.mean, metric)}, and the best average of a run, that of "
+            f"{best}, is {_printed(spreads[best].mean, metric)}.",
+        )
     compared = compare_with(study, dataset, metric, best, list(spreads))
     said = [
         _accuracy(best, spreads, metric, compared, pairs),
@@ -74,8 +81,23 @@ def _best(spreads: dict[str, Spread], metric: Metric) -> str:
     return min(spreads, key=lambda label: sign * spreads[label].mean)
 
 
+def _better(value: float, than: float, metric: Metric) -> bool:
+    return value < than if metric.better == "lower" else value > than
+
+
+def _quantity(metric: Metric) -> str:
+    """Return the title of a metric without its unit."""
+    return metric.title.partition(" (")[0]
+
+
+def _printed(value: float, metric: Metric) -> str:
+    """Return a value with its unit."""
+    _, _, unit = metric.title.partition(" (")
+    return f"{fixed_digits(value, metric.digits)} {unit.removesuffix(')')}".rstrip()
+
+
 def _scored(spread: Spread, metric: Metric) -> str:
-    return f"a mean {metric.title} of {fixed_digits(spread.mean, metric.digits)}"
+    return f"a mean {_quantity(metric)} of {_printed(spread.mean, metric)}"
 
 
 def _accuracy(
@@ -90,20 +112,29 @@ def _accuracy(
         second = _best({label: spread for label, spread in spreads.items() if label != best}, metric)
         return (
             f"Nothing can be concluded beyond these {counted(pairs, 'pair')} ({why}); on them {best} has the best "
-            f"average, {score}, before {second} with {fixed_digits(spreads[second].mean, metric.digits)}."
+            f"average, {score}, before {second} with {_printed(spreads[second].mean, metric)}."
         )
     if not alike:
         worst = max(one.p_holm for one in beaten)
         return (
             f"Choose {best} for accuracy: {score} over {counted(pairs, 'pair')}, significantly better than "
-            f"{'the other' if len(beaten) == 1 else f'all {len(beaten)} others'} (largest corrected p {worst:.2g})."
+            f"{'the other' if len(beaten) == 1 else f'all {len(beaten)} others'} (largest corrected p {worst:.2g}), "
+            f"{_lead(min(beaten, key=lambda one: abs(one.difference)), metric)}."
         )
     named = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
-    clear = f", but from {counted(len(beaten), 'other')} it can" if beaten else ""
+    clear = f"; from {counted(len(beaten), 'other')} it can" if beaten else ""
     return (
         f"{best} has the best average, {score} over {counted(pairs, 'pair')}, but cannot be told from {named} (paired "
         f"tests at 5 %){clear}."
     )
+
+
+def _lead(next_best: Comparison, metric: Metric) -> str:
+    """Return by how much the best leads; a comparison tells by how much the other one does."""
+    ends = next_best.interval
+    low, high = (fixed_digits(-end, metric.digits) for end in (ends.high, ends.low)) if ends else ("", "")
+    between = f" [95 % interval {low} to {high}]" if ends else ""
+    return f"ahead of the next, {next_best.run}, by {_printed(-next_best.difference, metric)}{between}"
 
 
 def _speed(
@@ -116,6 +147,7 @@ def _speed(
 ) -> str:
     if study.overlapping(dataset) or len(study.by_device) > 1 or len(study.thread_counts) > 1:
         return "The times of this run are not comparable, so that no run is called fast."
+    concluded = any(one.conclusive for one in compared)
     alike = [best, *(one.run for one in compared if not one.significant)]
     times = {label: spread_of(study.values(dataset, label, "forward_s")) for label in alike}
     timed = {label: spread.median for label, spread in times.items() if spread}
@@ -133,11 +165,12 @@ def _speed(
         if min(others) / timed[best] > least:
             return f"It is also the fastest of these, with a median of {timed[best]:.3g} s."
         return f"Others of these are as fast: their times lie within {measured}."
-    score = fixed_digits(spreads[fastest].mean, leading_metric(study, dataset).digits)
+    score = _printed(spreads[fastest].mean, leading_metric(study, dataset))
     if ratio.lower_quartile > least:
+        # What nothing could be concluded on is no group of equals.
+        whose = f"Of these, {fastest} is the fastest" if concluded else f"The fastest is {fastest}"
         return (
-            f"Of these, {fastest} is the fastest, with an average of {score}: {timed[fastest]:.3g} s, "
-            f"where {best} takes {ratio.median:.3g} times "
+            f"{whose}, with an average of {score}: {timed[fastest]:.3g} s, where {best} takes {ratio.median:.3g} times "
             f"as long ({timed[best]:.3g} s), beyond {measured}."
         )
     return f"No other of these is clearly faster: the times overlap, or lie within {measured}."
@@ -176,7 +209,8 @@ def _basis(study: Study, dataset: str, metric: Metric, best: str) -> str:
             "anatomy is aligned (Rohlfing 2012)."
         )
     ranking = rank_runs(study, dataset, metric)
-    if ranking and next(iter(ranking.ranks)) != best:
+    everywhere = ranking is not None and ranking.pairs == len(study.pairs(dataset))
+    if ranking and everywhere and next(iter(ranking.ranks)) != best:
         first, rank = next(iter(ranking.ranks.items()))
         return (
             f"Pair by pair another leads: {first} has the best average rank, {rank:.1f} of {len(ranking.ranks)} over "

@@ -11,7 +11,7 @@ from statistics import fmean, median, stdev
 from benchmarks.aggregation import PairKey, PairResult, pair_results
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.noise import NoiseFloors
-from benchmarks.records import RunRecord
+from benchmarks.records import Identity, RunRecord
 from reports.numbers import counted, fixed_digits
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
@@ -22,6 +22,11 @@ DEFAULT_SCORE_CHANGE = 1e-3
 DEFAULT_TIME_RATIO = 1.25
 # Twice a standard error covers 95 %.
 ERRORS = 2.0
+# So many of what was left out are named.
+NAMED = 5
+
+Results = Mapping[PairKey, Mapping[str, PairResult]]
+Sides = Sequence[tuple[PairResult, PairResult]]
 
 
 class Verdict(StrEnum):
@@ -70,9 +75,11 @@ class Change:
 def compare_runs(before: Iterable[RunRecord], after: Iterable[RunRecord], noise: NoiseFloors) -> list[Change]:
     """Compare the runs that two states have in common, on the pairs that they have in common.
 
-    Scores differ when their means do by more than 0.1 % of the former and by more than twice the standard error that
-    the repeats of a pair show. Times differ when the median over pairs of their ratio leaves the calibrated noise
-    floor; without one, twice the standard error of the logarithms that repeats show, and without repeats 1.25.
+    Scores differ when their means do by more than 0.1 % of the former, by more than half a unit of the last decimal
+    that tables print, and by more than twice the standard error that the repeats of a pair show. Times differ when the
+    median over pairs of their ratio leaves the calibrated noise floor; without one, twice the standard error of the
+    logarithms that repeats show, and without repeats 1.25. Times of another processor, device or thread count are not
+    compared: :func:`reservations` tells it.
 
     Parameters
     ----------
@@ -81,23 +88,89 @@ def compare_runs(before: Iterable[RunRecord], after: Iterable[RunRecord], noise:
     noise : NoiseFloors
         The calibrations at hand.
     """
-    old, new = pair_results(before), pair_results(after)
-    groups: dict[tuple[str, str], list[PairKey]] = {}
-    for key in old:
-        for run in old[key]:
-            if run in new.get(key, {}):
-                groups.setdefault((key.dataset, run), []).append(key)
     found = []
-    for (dataset, run), keys in groups.items():
-        sides = [(old[key][run], new[key][run]) for key in keys]
+    for (dataset, run), sides in _in_common(pair_results(before), pair_results(after)).items():
         found.append(_failures(dataset, run, sides))
         found += [c for name in SCORES if (c := _score(dataset, run, METRICS[name], sides))]
-        found += [c for name in TIMED if (c := _time(dataset, run, METRICS[name], sides, noise))]
+        if _one_machine(sides):
+            found += [c for name in TIMED if (c := _time(dataset, run, METRICS[name], sides, noise))]
     return found
 
 
-def changes_table(changes: Sequence[Change], before: str, after: str) -> Table:
-    """Return what changed, a row per number; what stayed the same is counted in the caption."""
+def reservations(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> list[str]:
+    """Return what :func:`compare_runs` did not compare, or not like with like, a sentence each."""
+    old, new = pair_results(before), pair_results(after)
+    said = []
+    for name, one, other in (("former", old, new), ("latter", new, old)):
+        alone: dict[tuple[str, str], int] = {}
+        for key, runs in one.items():
+            for run in runs:
+                alone[key.dataset, run] = alone.get((key.dataset, run), 0) + (run not in other.get(key, {}))
+        told = [f"{run} on {counted(n, 'pair')} of {dataset}" for (dataset, run), n in alone.items() if n]
+        if told:
+            said.append(f"Only the {name} has {_some(told)}.")
+    common = _in_common(old, new)
+    changed = [f"{run} on {dataset}" for (dataset, run), sides in common.items() if not _one_yardstick(sides)]
+    if changed:
+        said.append(
+            f"Data or metrics have another version, which a change of score may come from: {_some(changed)}."
+        )
+    elsewhere = [f"{run} on {dataset}" for (dataset, run), sides in common.items() if not _one_machine(sides)]
+    if elsewhere:
+        said.append(
+            "Not timed under the same conditions (processor, device, threads, one job at a time), so that no time is "
+            f"compared: {_some(elsewhere)}."
+        )
+    return said
+
+
+def _in_common(old: Results, new: Results) -> dict[tuple[str, str], list[tuple[PairResult, PairResult]]]:
+    """Return what both did, by dataset and run."""
+    groups: dict[tuple[str, str], list[tuple[PairResult, PairResult]]] = {}
+    for key, runs in old.items():
+        for run, result in runs.items():
+            if (other := new.get(key, {}).get(run)) is not None:
+                groups.setdefault((key.dataset, run), []).append((result, other))
+    return groups
+
+
+def _one_yardstick(sides: Sides) -> bool:
+    """Tell whether both sides of each pair were judged on the same data by the same metrics."""
+    return all(
+        len({i.dataset_version + str(i.dataset_params) + i.evaluation_version for i in map(_identity, both)})
+        == 1
+        for both in sides
+    )
+
+
+def _one_machine(sides: Sides) -> bool:
+    """Tell whether all times were taken on one kind of machine, with as many threads and nothing beside them."""
+    records = [record for both in sides for result in both for record in result.repeats]
+    conditions = {(r.provenance.cpu, r.identity.device, r.identity.threads) for r in records}
+    return len(conditions) == 1 and all(r.provenance.concurrent_jobs == 1 for r in records)
+
+
+def _identity(result: PairResult) -> Identity:
+    return result.repeats[0].identity
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def changes_table(changes: Sequence[Change], before: str, after: str, reserved: Sequence[str] = ()) -> Table:
+    """Return what changed, a row per number.
+
+    Parameters
+    ----------
+    changes : sequence of Change
+        What stayed the same is counted in the caption.
+    before, after : str
+        What the two states are called.
+    reserved : sequence of str
+        What was not compared, or not like with like, a sentence each; told in the caption.
+    """
     moved = [change for change in changes if change.verdict is not Verdict.SAME]
     same = len(changes) - len(moved)
     return Table(
@@ -123,7 +196,7 @@ def changes_table(changes: Sequence[Change], before: str, after: str) -> Table:
             for change in moved
         ),
         f"{counted(same, 'number')} of {len(changes)} stayed the same within noise. Over the pairs that both have: "
-        "means of scores, medians of times.",
+        f"means of scores, medians of times. {' '.join(reserved)}".rstrip(),
     )
 
 
@@ -154,9 +227,6 @@ def commits_of(records: Iterable[RunRecord]) -> list[str]:
     )
 
 
-Sides = Sequence[tuple[PairResult, PairResult]]
-
-
 def _failures(dataset: str, run: str, sides: Sides) -> Change:
     before, after = (sum(not side[index].ok for side in sides) for index in (0, 1))
     verdict = Verdict.SAME if before == after else Verdict.BETTER if after < before else Verdict.WORSE
@@ -164,23 +234,21 @@ def _failures(dataset: str, run: str, sides: Sides) -> Change:
 
 
 def _score(dataset: str, run: str, metric: Metric, sides: Sides) -> Change | None:
-    both = [
-        (old, new, first.value(metric.name), second.value(metric.name))
-        for first, second in sides
-        for old, new in ((first, second),)
+    scored = [
+        (both, a, b)
+        for both in sides
+        if (a := both[0].value(metric.name)) is not None and (b := both[1].value(metric.name)) is not None
     ]
-    values = [(a, b) for _, _, a, b in both if a is not None and b is not None]
-    if not values:
+    if not scored:
         return None
-    before, after = (fmean(column) for column in zip(*values, strict=True))
-    errors = [_variance(result, metric.name) for old, new, a, b in both if a is not None and b is not None
-              for result in (old, new)]  # fmt: skip
-    spread = ERRORS * math.sqrt(sum(errors)) / len(values)
-    least = max(DEFAULT_SCORE_CHANGE * abs(before), spread)
+    before, after = fmean(a for _, a, _ in scored), fmean(b for _, _, b in scored)
+    errors = [_variance(result, metric.name) for both, _, _ in scored for result in both]
+    spread = ERRORS * math.sqrt(sum(errors)) / len(scored)
+    least = max(DEFAULT_SCORE_CHANGE * abs(before), spread, 0.5 * 10.0**-metric.digits)
     better = after < before if metric.better == "lower" else after > before
     verdict = Verdict.SAME if abs(after - before) <= least else Verdict.BETTER if better else Verdict.WORSE
     return Change(
-        dataset, run, metric.title, len(values), before, after, f"{least:.2g}", verdict, metric.digits + 1
+        dataset, run, metric.title, len(scored), before, after, f"{least:.2g}", verdict, metric.digits + 1
     )
 
 
@@ -232,37 +300,3 @@ def _time_floor(sides: Sides, name: str, noise: NoiseFloors) -> tuple[float, str
 
 def _logs(result: PairResult, name: str) -> list[float]:
     return [math.log(value) for record in result.repeats if (value := record.value(name))]
-
-
-def history_table(records: Sequence[RunRecord], metric: Metric) -> Table:
-    """Return the average of a metric per commit, dataset and run: means of scores, medians of times."""
-    commits = commits_of(records)
-    averages = {commit: averages_of(state_at(records, commit), metric) for commit in commits}
-    keys = dict.fromkeys(key for found in averages.values() for key in found)
-    return Table(
-        f"{metric.title} by commit",
-        (*text_columns("Dataset", "Run"), *number_columns(commits)),
-        tuple(
-            Row((*map(Cell, key), *(_average(averages[commit].get(key), metric) for commit in commits)))
-            for key in keys
-        ),
-        "Mean over the pairs that were ok, of times the median. A run that a commit left alone keeps its numbers.",
-    )
-
-
-def averages_of(records: Iterable[RunRecord], metric: Metric) -> Mapping[tuple[str, str], float]:
-    """Return the average of a metric by dataset and run."""
-    values: dict[tuple[str, str], list[float]] = {}
-    for key, runs in pair_results(records).items():
-        for run, result in runs.items():
-            if (value := result.value(metric.name)) is not None:
-                values.setdefault((key.dataset, run), []).append(value)
-    return {key: median(v) if metric.name in TIMED else fmean(v) for key, v in values.items()}
-
-
-def _average(value: float | None, metric: Metric) -> Cell:
-    return (
-        Cell("n/a")
-        if value is None
-        else Cell(fixed_digits(value, metric.digits), numbers=(("value", value),))
-    )

@@ -8,7 +8,7 @@ from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_t
 from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, spread_of
 from reports.study import Records, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
-from reports.table import Table, number_columns, plain_row, text_columns
+from reports.table import Cell, Row, Table, number_columns, text_columns
 
 
 def scaling_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
@@ -42,20 +42,21 @@ def scaling_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
 def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool, floor: float | None) -> Table:
     mark = OVERLAPPING_MARK if overlapping else ""
     fewest, *more = parts
-    labels = dict.fromkeys(run.label for part in parts.values() for run in part.competitors(dataset))
+    tracks = {run.label: run.track for part in parts.values() for run in part.competitors(dataset)}
     headings = [f"{counted(n, 'thread')} (s){mark}" for n in parts] + [f"Speed-up at {n}" for n in more]
     return Table(
         f"Scaling with threads: {dataset}",
-        (*text_columns("Run"), *number_columns(headings)),
+        (*text_columns("Run", "Track"), *number_columns(headings)),
         tuple(
-            plain_row(
+            Row(
                 (
-                    label,
+                    Cell(label),
+                    Cell(track),
                     *(_seconds(part, dataset, label) for part in parts.values()),
                     *(_speed_up(parts, dataset, label, (fewest, n), floor) for n in more),
                 )
             )
-            for label in labels
+            for label, track in tracks.items()
         ),
         f"Median forward time over pairs. Speed-up: median over pairs of the time with {counted(fewest, 'thread')} "
         "by that with more; in brackets the share of the ideal."
@@ -64,17 +65,20 @@ def _scaling_table(parts: dict[int, Study], dataset: str, overlapping: bool, flo
     )
 
 
-def _seconds(part: Study, dataset: str, label: str) -> str:
+def _seconds(part: Study, dataset: str, label: str) -> Cell:
     spread = spread_of(part.values(dataset, label, "forward_s"))
-    return fixed_digits(spread.median, 3) if spread else NOT_AVAILABLE
+    if spread is None:
+        return Cell(NOT_AVAILABLE)
+    return Cell(fixed_digits(spread.median, 3), numbers=(("median", spread.median),))
 
 
 def _speed_up(
     parts: dict[int, Study], dataset: str, label: str, counts: tuple[int, int], floor: float | None
-) -> str:
+) -> Cell:
     few, many = (parts[n].values(dataset, label, "forward_s") for n in counts)
     spread = spread_of(few / many)
     if spread is None:
-        return NOT_AVAILABLE
+        return Cell(NOT_AVAILABLE)
     fewest, more = counts
-    return f"{ratio_text(spread.median, floor, '.2f')} ({spread.median * fewest / more:.0%})"
+    text = f"{ratio_text(spread.median, floor, '.2f')} ({spread.median * fewest / more:.0%})"
+    return Cell(text, numbers=(("median", spread.median),))

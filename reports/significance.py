@@ -12,10 +12,10 @@ from reports.numbers import NOT_AVAILABLE, counted, fixed_digits
 from reports.pair_scores import leading_metric
 from reports.statistics.bootstrap import FEWEST_SUBJECTS
 from reports.statistics.paired import Comparison, compare_with, shortage
-from reports.statistics.ranks import NOT_TRIED, Ranking, rank_runs
+from reports.statistics.ranks import NOT_TRIED, Ranking, friedman_note, rank_runs
 from reports.study import Records, Study
 from reports.summary import LEADING, score_table
-from reports.table import Cell, Column, Row, Table, number_columns, plain_row, text_columns
+from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
 P_DIGITS = 3
 
@@ -57,6 +57,18 @@ def interval_tables(config: Config, records: Records) -> list[Table]:
     ]
 
 
+def without_intervals(config: Config, records: Records) -> list[str]:
+    """Return why a dataset has no table of intervals, a sentence each; none where all have one."""
+    study = Study.of(config, records)
+    counts = {dataset: study.bootstrap(dataset).subjects for dataset in study.datasets}
+    return [
+        f"No 95 % intervals of {dataset}: its pairs are of {counted(subjects, 'subject')}, and an interval over "
+        f"subjects needs {FEWEST_SUBJECTS}."
+        for dataset, subjects in counts.items()
+        if subjects < FEWEST_SUBJECTS
+    ]
+
+
 def common_tables(config: Config, records: Records) -> list[Table]:
     """Return the scores over the pairs on which all competitors succeeded, of datasets where some did not on all.
 
@@ -90,42 +102,53 @@ def _paired_table(study: Study, dataset: str, noise: NoiseFloors) -> Table | Non
     ]
     if not compared:
         return None
+    tracks = {run.label: run.track for run in study.competitors(dataset)}
     timed = any(metric.name == "forward_s" for metric, _ in compared)
     floor = noise_floor(study, dataset, noise) if timed else None
     return Table(
         f"Paired tests against {reference}: {dataset}",
         (
-            *text_columns("Metric", "Run"),
+            *text_columns("Metric", "Run", "Track"),
             *number_columns(["Pairs", "Subjects", "Difference", "p (Holm)", "Effect size", "Win rate"]),
             Column("Verdict", "left"),
         ),
-        tuple(_paired_row(metric, one, floor) for metric, one in compared),
+        tuple(_paired_row(metric, one, tracks[one.run], floor) for metric, one in compared),
         "Difference: mean improvement on the reference [95 % interval by bootstrap over subjects], positive where the "
         "run is better; of times the geometric mean of reference by run. p: two-sided Wilcoxon signed-rank test, "
         "corrected by Holm over the runs of a metric. Effect size: matched-pairs rank-biserial correlation, -1 to 1. "
         "Win rate: share of pairs on which the run is better, ties half. The test takes pairs as independent; a "
-        "verdict asks the interval, which does not, too."
+        "verdict asks the interval, which does not, too, and that ranks and mean agree."
         + (noise_note(floor) if timed else "")
+        + _chosen_note(study, reference)
         + _warning(compared),
     )
 
 
-def _paired_row(metric: Metric, one: Comparison, floor: float | None) -> Row:
+def _chosen_note(study: Study, reference: str) -> str:
+    """Warn where the reference was not chosen beforehand."""
+    if reference in (study.config.report.reference, study.oracle):
+        return ""
+    return f" {reference} was chosen for its rank on these pairs, which no p value is corrected for."
+
+
+def _paired_row(metric: Metric, one: Comparison, track: str, floor: float | None) -> Row:
     noise = metric.name == "forward_s" and floor is not None and abs(one.difference) < math.log(floor)
     shown = one.significant and not noise
     verdict = ("better" if one.difference > 0 else "worse") if shown else "no difference shown"
     p = f"< {10**-P_DIGITS}" if one.p_holm < 10**-P_DIGITS else fixed_digits(one.p_holm, P_DIGITS)
-    return plain_row(
+    interval = (
+        (("interval low", one.interval.low), ("interval high", one.interval.high)) if one.interval else ()
+    )
+    difference = "mean log ratio" if metric.name == "forward_s" else "mean"
+    return Row(
         (
-            metric.title,
-            one.run,
-            str(one.n),
-            str(one.subjects),
-            _difference(metric, one, floor),
-            p,
-            fixed_digits(one.test.effect, 2),
-            f"{one.test.win_rate:.0%}",
-            verdict if one.conclusive else "too few to conclude",
+            *map(Cell, (metric.title, one.run, track)),
+            *(Cell(str(number), numbers=(("number", number),)) for number in (one.n, one.subjects)),
+            Cell(_difference(metric, one, floor), numbers=((difference, one.difference), *interval)),
+            Cell(p, numbers=(("corrected", one.p_holm), ("uncorrected", one.test.p))),
+            Cell(fixed_digits(one.test.effect, 2), numbers=(("rank-biserial", one.test.effect),)),
+            Cell(f"{one.test.win_rate:.0%}", numbers=(("share", one.test.win_rate),)),
+            Cell(verdict if one.conclusive else "too few to conclude"),
         )
     )
 
@@ -156,11 +179,12 @@ def _rank_table(study: Study, dataset: str, ranking: Ranking) -> Table:
     runs = list(ranking.ranks)
     subjects = len({name for pair in study.pairs(dataset) for name in study.subjects(dataset, pair)})
     short = shortage(ranking.pairs, subjects, len(runs) - 1)
-    friedman = "" if math.isnan(ranking.p) else f" Friedman test that all rank alike: p = {ranking.p:.2g}."
+    friedman = "" if math.isnan(ranking.p) else f" {friedman_note(ranking)}."
+    tracks = {run.label: run.track for run in study.competitors(dataset)}
     return Table(
         f"Ranks by {ranking.metric.title}: {dataset}",
         (
-            *text_columns("Run"),
+            *text_columns("Run", "Track"),
             *number_columns(["Average rank", "Pairs ok"]),
             Column("Not told apart from", "left"),
         ),
@@ -168,6 +192,7 @@ def _rank_table(study: Study, dataset: str, ranking: Ranking) -> Table:
             Row(
                 (
                     Cell(run),
+                    Cell(tracks[run]),
                     Cell(fixed_digits(rank, 2), numbers=(("rank", rank),)),
                     Cell(f"{study.ok_count(dataset, run)}/{len(study.pairs(dataset))}"),
                     Cell(", ".join(_alike(ranking, run)) or NOT_AVAILABLE),

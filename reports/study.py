@@ -219,6 +219,16 @@ class Study:
 Records = Iterable[RunRecord] | Study
 
 
+def tracks_note(study: Study, dataset: str) -> str:
+    """Return a sentence that names the track of each competitor, for tables whose columns are runs."""
+    found = {
+        track: [run.label for run in study.competitors(dataset) if run.track == track]
+        for track in TRACK_ORDER
+    }
+    told = [f"{track}: {', '.join(labels)}" for track, labels in found.items() if labels]
+    return f" Tracks: {'; '.join(told)}." if told else ""
+
+
 def natural_order(name: str) -> list[tuple[int, str]]:
     """Return a sorting key that puts ``p2`` before ``p10``."""
     parts = re.split(r"([0-9]+)", name)

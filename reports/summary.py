@@ -18,6 +18,7 @@ from reports.numbers import (
     Spread,
     certain_digits,
     fixed_digits,
+    location_text,
     mean_and_sd,
     median_and_quartiles,
     spread_of,
@@ -42,12 +43,16 @@ FURTHER = (
     "min_jacobian",
     "inverse_consistency_mm",
 )
+# The smoothest transform is the one that does nothing: to be ahead in these is no merit.
+UNRANKED = ("sd_log_jacobian", "min_jacobian")
 ScoreStatistic = Literal["mean_sd", "median_iqr", "mean_interval"]
 STATISTICS: Mapping[ScoreStatistic, str] = {
     "mean_sd": "Mean ± standard deviation",
     "median_iqr": "Median [quartiles]",
     "mean_interval": "Mean [95 % interval by bootstrap over subjects, which needs 6 of them]",
 }
+# Run, track and pairs ok stand before the scores.
+NAMING_COLUMNS = 3
 OVERLAPPING_MARK = " †"
 OVERLAPPING_NOTE = " † Jobs overlapped: these timings are not comparable."
 
@@ -84,11 +89,12 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
 
 
 def further_tables(config: Config, records: Records) -> list[Table]:
-    """Return the remaining scores per dataset, in the order of :func:`summary_tables`."""
+    """Return the remaining scores per dataset, in the order of :func:`summary_tables`; no rows where none is left."""
     study = Study.of(config, records)
     shown = config.report.chosen_columns or LEADING
     names = [name for name in (*LEADING, *FURTHER) if name not in shown]
-    return [score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
+    tables = [score_table(study, dataset, names, f"Further scores: {dataset}") for dataset in study.datasets]
+    return [table if len(table.columns) > NAMING_COLUMNS else Table(table.title, (), ()) for table in tables]
 
 
 def score_table(
@@ -177,6 +183,7 @@ def _column(
     outstanding = [
         find_outstanding(study, dataset, metric, _comparable(rows, metric, statistic, track), floor)
         for track in dict.fromkeys(row.run.track for row in rows if not row.run.reference)
+        if metric.name not in UNRANKED
     ]
     best = frozenset().union(*(found.best for found in outstanding))
     near = frozenset().union(*(found.near for found in outstanding))
@@ -213,6 +220,8 @@ def _caption(metrics: Sequence[Metric], columns: Sequence[_Column], statistic: S
         f"{STATISTICS[statistic]} over pairs, repeats averaged first{time}. Bold: best of the runs of its track that "
         "are ok on every pair. Reference rows do not compete."
     )
+    if unranked := [metric.title for metric in metrics if metric.name in UNRANKED]:
+        said += f" {' and '.join(unranked)}: none is called best, since doing nothing would be."
     if any(column.marked for column in columns):
         said += f" {NEAR_MARK}: {NEAR_NOTE}"
     if short := next((column.shortage for column in columns if column.shortage), ""):
@@ -246,11 +255,11 @@ def _score_cell(
     spread = row.spreads[metric.name]
     if spread is None:
         return Cell(NOT_AVAILABLE)
-    short = fixed_digits(_location(spread, metric, statistic), digits)
+    short = location_text(spread, _location(spread, metric, statistic), digits)
     text = short
     if statistic == "median_iqr":
         text = median_and_quartiles(spread, digits)
-    elif interval:
+    elif interval and not spread.all_zero:
         text = f"{short} [{fixed_digits(interval.low, digits)}, {fixed_digits(interval.high, digits)}]"
     elif metric.name != "forward_s" and statistic == "mean_sd":
         text = mean_and_sd(spread, digits)

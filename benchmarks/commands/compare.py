@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_WORSE = 1
 EXIT_SLOWER = 3
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 RunArgument = Annotated[
     Path, typer.Argument(help="A results folder, as results/embedded, or a file of records.")
@@ -42,7 +43,7 @@ def compare(
 
     Exit codes: 0 nothing got worse, 1 a score got worse or more pairs failed, 3 only times got worse.
     """
-    from reports.run_comparison import Verdict, changes_table, compare_runs, state_at
+    from reports.run_comparison import Verdict, changes_table, compare_runs, reservations, state_at
 
     with usage_errors():
         if after is None and commits is None:
@@ -57,7 +58,7 @@ def compare(
         changes = compare_runs(old, new, load_noise_floors(results_dir))
         if not changes:
             raise ConfigError(f"{names[0]} and {names[1]} have no run on a pair in common")
-        _show(changes_table(changes, names[0], names[1]), markdown)
+        _show(changes_table(changes, names[0], names[1], reservations(old, new)), markdown)
     verdicts = {change.verdict for change in changes}
     if Verdict.WORSE in verdicts:
         raise typer.Exit(EXIT_WORSE)
@@ -70,20 +71,27 @@ def history(
     metric: Annotated[str, typer.Option(help="A name from the catalogue.")] = "dice",
     markdown: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the figure into this file: PNG, PDF or SVG.")
+        Path | None,
+        typer.Option(help="Draw it into this file (PNG, PDF or SVG), with a CSV of its numbers beside it."),
     ] = None,
 ) -> None:
     """Show a metric over the commits whose records a run holds."""
     from reports.figures.history import save_history
-    from reports.run_comparison import history_table
+    from reports.history import Trend, history_table
 
     with usage_errors():
+        if figure and figure.suffix not in FIGURE_SUFFIXES:
+            raise ConfigError(f"--figure {figure}: must end with one of {', '.join(FIGURE_SUFFIXES)}")
         if metric not in METRICS:
             raise ConfigError(f"no metric named {metric!r}{nearest_hint(metric, METRICS)}")
         records = records_of(run)
-        _show(history_table(records, METRICS[metric]), markdown)
+        trend = Trend.of(records, METRICS[metric])
+        _show(history_table(trend), markdown)
         if figure:
-            save_history(records, METRICS[metric], figure)
+            console.print(save_history(trend, figure))
+            console.print(
+                f"Figure: {figure}, and the numbers in it: {figure.with_suffix('.csv')}", soft_wrap=True
+            )
 
 
 def records_of(path: Path) -> list[RunRecord]:

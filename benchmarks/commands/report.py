@@ -1,22 +1,32 @@
-"""``report``: tables and figures from the stored records."""
+"""``report``: tables and figures from the stored records, of all runs or of some."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.commands.shared import ConfigArgument, ResultsOption, SetOption, usage_errors
+from benchmarks.commands.shared import ConfigArgument, OnlyOption, ResultsOption, SetOption, usage_errors
 from benchmarks.config_file import load_config
 from benchmarks.results_folder import ResultsFolder
+from benchmarks.selection import parse_filters
 
 
 def report(
     config: ConfigArgument,
     overrides: SetOption = None,
+    only: OnlyOption = None,
     results_dir: ResultsOption = Path("results"),
 ) -> None:
-    """Write the report again from the stored records, without running anything."""
+    """Write the report again from the stored records, without running anything.
+
+    Title, description, report, figures and gates are those that the config has now; the rest is what was run. A
+    report of some runs alone (--only) gets a folder of its own below the results.
+    """
     from benchmarks.commands.show_report import show_report
 
     with usage_errors():
-        folder = ResultsFolder(results_dir / load_config(config, overrides or []).name)
-        show_report(folder)
+        asked = load_config(config, overrides or [])
+        folder = ResultsFolder(results_dir / asked.name)
+        stored = folder.load().shown_as(asked)
+        if only:
+            stored = stored.only(parse_filters(only, stored.manifest.jobs), only)
+        show_report(folder, stored)

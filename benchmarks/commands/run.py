@@ -18,6 +18,7 @@ from benchmarks.commands.shared import (
     DataOption,
     LicenceOption,
     OfflineOption,
+    OnlyOption,
     ResultsOption,
     SetOption,
     cache_root,
@@ -56,15 +57,6 @@ SchedulerOption = Annotated[
         show_default=False,
     ),
 ]
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only",
-        metavar="KEY=PATTERN",
-        help="Run only jobs whose backend, dataset, pair or run matches, for example --only 'backend=simple*'. "
-        "May be given several times: one pattern of each key has to match.",
-    ),
-]
 
 
 def run(
@@ -92,7 +84,7 @@ def run(
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
         folder = ResultsFolder(results_dir / plan.config.name)
-        filters = parse_filters(only or [], plan.jobs)
+        filters = parse_filters(only or [], [job.identity for job in plan.jobs])
         if dry_run:
             heads = folder.heads()
             known = {head.job_id: head.status for head in heads}
@@ -115,7 +107,7 @@ def run(
 def _report(folder: ResultsFolder) -> bool:
     from benchmarks.commands.show_report import show_report
 
-    return show_report(folder)
+    return show_report(folder, folder.load())
 
 
 def work_off(

@@ -35,6 +35,15 @@ SetOption = Annotated[
         help="Override a key of the config; checked like the file. May be given several times.",
     ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="KEY=PATTERN",
+        help="Only jobs whose backend, dataset, pair or run matches, for example --only 'backend=simple*'. "
+        "May be given several times: one pattern of each key has to match.",
+    ),
+]
 DatasetArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A dataset, as `list` shows it, or package.module:Class.")
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from benchmarks.commands.shared import console
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
-from benchmarks.results_folder import ResultsFolder
+from benchmarks.results_folder import ResultsFolder, StoredRun
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
+from reports.markdown import one_line
+from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import summary_tables
@@ -15,9 +19,8 @@ from reports.terminal import terminal_table
 from reports.verdicts import failures_table, gates_table
 
 
-def show_report(folder: ResultsFolder) -> bool:
+def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
     """Write and print the report; return whether every gate passed."""
-    stored = folder.load()
     config = stored.config
     study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
@@ -29,6 +32,7 @@ def show_report(folder: ResultsFolder) -> bool:
         command=stored.manifest.command,
         pending=stored.pending,
         noise=noise,
+        selection=stored.selection,
     )
     gates = evaluate_gates(config, stored.records)
     tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]
@@ -36,6 +40,9 @@ def show_report(folder: ResultsFolder) -> bool:
     tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))
+    for dataset in study.datasets:
+        advice = " ".join(recommendation(config, study, dataset, noise))
+        console.print(Text.assemble((f"{one_line(dataset)}: ", "bold"), one_line(advice)))
     if stored.pending:
         console.print(
             f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"

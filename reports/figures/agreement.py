@@ -13,9 +13,9 @@ from benchmarks.catalogue import METRICS
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.style import FAINT, label_text, look_of, new_figure
 from reports.numbers import fixed_digits
+from reports.pair_scores import leading_metric
 from reports.study import Run, Study
 
-ACCURACY = ("dice", "tre_mm", "rmse")
 # Limits of agreement from fewer pairs are wider than anything one would ask of them.
 LEAST_PAIRS = 5
 
@@ -71,38 +71,40 @@ def agreement_plate(study: Study, dataset: str) -> Plate | None:
 
     They are the config's oracle and the best of the others, without an oracle the two best.
     """
-    for metric in ACCURACY:
-        chosen = two_runs(study, dataset, metric)
-        if chosen is None:
-            continue
-        first, second = chosen
-        found = Agreement.of(*(study.values(dataset, run.label, metric) for run in chosen))
-        if found is None:
-            return None
-        caption = CAPTION.format(
-            metric=METRICS[metric].title,
-            first=first.label,
-            second=second.label,
-            n=len(found.data),
-            better=f"{'Below' if METRICS[metric].better == 'lower' else 'Above'} zero {first.label} is better.",
-            choice="Compared are the best run by median and the config's oracle."
-            if study.oracle == second.label
-            else "Compared are the two best runs by median.",
-        )
-        drawing = _draw(found, metric, first, second, study.competitors(dataset).index(first))
-        return Plate(("agreement", dataset), f"Two runs, pair by pair: {dataset}", caption, (drawing,))
-    return None
+    metric = leading_metric(study, dataset).name
+    chosen = two_runs(study, dataset, metric)
+    if chosen is None:
+        return None
+    first, second = chosen
+    found = Agreement.of(*(study.values(dataset, run.label, metric) for run in chosen))
+    if found is None:
+        return None
+    caption = CAPTION.format(
+        metric=METRICS[metric].title,
+        first=first.label,
+        second=second.label,
+        n=len(found.data),
+        better=f"{'Below' if METRICS[metric].better == 'lower' else 'Above'} zero {first.label} is better.",
+        choice="Compared are the best run by mean and the config's oracle."
+        if study.oracle == second.label
+        else "Compared are the two best runs by mean.",
+    )
+    drawing = _draw(found, metric, first, second, study.competitors(dataset).index(first))
+    return Plate(("agreement", dataset), f"Two runs, pair by pair: {dataset}", caption, (drawing,))
 
 
 def two_runs(study: Study, dataset: str, metric: str) -> tuple[Run, Run] | None:
-    """Return the best run by median, and the oracle or the second best; None where two have no score."""
+    """Return the best run by mean, and the oracle or the second best; None where two have no score.
+
+    As in the advice, a run that has no value on some pair stands behind all that have one on each.
+    """
     sign = 1 if METRICS[metric].better == "lower" else -1
-    medians = {
-        run: sign * float(values.median())
+    places = {
+        run: (bool(values.isna().any()), sign * float(values.mean()))
         for run in study.competitors(dataset)
-        if not (values := study.values(dataset, run.label, metric).dropna()).empty
+        if (values := study.values(dataset, run.label, metric)).notna().any()
     }
-    best = sorted(medians, key=lambda run: medians[run])
+    best = sorted(places, key=lambda run: places[run])
     others = [run for run in best if run.label != study.oracle]
     oracle = next((run for run in best if run.label == study.oracle), None)
     if oracle and others:
@@ -112,7 +114,7 @@ def two_runs(study: Study, dataset: str, metric: str) -> tuple[Run, Run] | None:
 
 def _draw(found: Agreement, metric: str, first: Run, second: Run, index: int) -> Drawing:
     figure = new_figure(6.6, 3.8)
-    axes = figure.add_axes((0.12, 0.13, 0.72, 0.82))
+    axes = figure.add_axes((0.14, 0.13, 0.70, 0.82))
     data, colour = found.data, look_of(index).colour
     axes.axhspan(
         found.bias - found.half_interval, found.bias + found.half_interval, color=colour, alpha=0.15, lw=0
@@ -135,6 +137,6 @@ def _draw(found: Agreement, metric: str, first: Run, second: Run, index: int) ->
 def _line(axes: Axes, value: float, name: str, style: str, digits: int) -> None:
     axes.axhline(value, color="#444444", linewidth=1.0, linestyle=style)
     axes.annotate(
-        f"{name}\n{fixed_digits(value, digits)}", (1.0, value), xycoords=("axes fraction", "data"),
+        f"{name}\n{fixed_digits(value, digits).replace('-', '−')}", (1.0, value), xycoords=("axes fraction", "data"),
         xytext=(5, 0), textcoords="offset points", va="center", fontsize=8,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from reports.figures.drawing import Drawing, Plate
 from reports.figures.layout import balanced
 from reports.figures.placement import Box, place_labels
 from reports.figures.rows import name_rows
-from reports.figures.style import FAINT, INK, PALETTE, label_text, look_of, new_figure
+from reports.figures.style import FAINT, INK, MOST_NAMED, PALETTE, label_text, look_of, new_figure
 from reports.numbers import NOT_AVAILABLE, Spread, spread_of
 from reports.study import Run, Study
 
@@ -143,19 +143,24 @@ def scaling_plate(study: Study, dataset: str) -> Plate | None:
     found = speed_ups(parts, dataset)
     if found.empty:
         return None
+    named = found["run"].nunique() <= MOST_NAMED
     figure = new_figure(7.2, 4.0)
-    axes = figure.add_axes((0.09, 0.13, 0.87, 0.83))
+    axes = figure.add_axes((0.09, 0.13, 0.87 if named else 0.56, 0.83))
     top = max(float(found["upper_quartile"].max()), 1.0) * 1.12
     axes.plot(counts, [n / counts[0] for n in counts], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.0)
-    labels = []
+    labels, lines = [], []
     for index, (run, points) in enumerate(found.groupby("run", sort=False)):
         look = look_of(index)
         below = points["speed_up"] - points["lower_quartile"]
         above = points["upper_quartile"] - points["speed_up"]
-        axes.errorbar(
+        line = axes.errorbar(
             points["threads"], points["speed_up"], yerr=[below, above], marker=look.marker, markersize=6,
             color=look.colour, ecolor=(look.colour, 0.5), linewidth=1.3, markeredgecolor="white",
+            label=label_text(str(run)),
         )  # fmt: skip
+        lines.append(line)
+        if not named:
+            continue
         note = axes.annotate(
             label_text(str(run)), (points["threads"].iloc[-1], points["speed_up"].iloc[-1]), xytext=(8, 0),
             textcoords="offset points", color=look.colour, fontweight="bold", fontsize=8,
@@ -164,7 +169,7 @@ def scaling_plate(study: Study, dataset: str) -> Plate | None:
         labels.append(note)
     axes.set_xscale("log", base=2)
     axes.set_xticks(counts, [str(n) for n in counts])
-    axes.set_xlim(counts[0] / 1.08, counts[-1] * (counts[-1] / counts[0]) ** 0.45)
+    axes.set_xlim(counts[0] / 1.08, counts[-1] * (counts[-1] / counts[0]) ** (0.45 if named else 0.15))
     axes.set_ylim(0, max(top, min(counts[-1] / counts[0], 2 * top)))
     axes.set_xlabel("Threads")
     axes.set_ylabel(f"Speed-up over {counts[0]} thread{'s' if counts[0] > 1 else ''}")
@@ -174,8 +179,11 @@ def scaling_plate(study: Study, dataset: str) -> Plate | None:
         "ideal", (counts[-1], counts[-1] / counts[0]), xytext=(4, -3), textcoords="offset points", va="top",
         color="#5a5a5a", fontsize=8, style="italic",
     )  # fmt: skip
-    # Names stand to the right of all lines.
-    place_labels(axes, labels, [Box(left - 99, bottom - 99, right + 6, bottom + 9999)])
+    if named:
+        # Names stand to the right of all lines.
+        place_labels(axes, labels, [Box(left - 99, bottom - 99, right + 6, bottom + 9999)])
+    else:
+        figure.legend(handles=lines, loc="upper left", bbox_to_anchor=(0.66, 0.97), frameon=False, fontsize=8)
     caption = SCALING.format(overlapping=OVERLAPPING if study.overlapping(dataset) else "")
     return Plate(
         ("thread-scaling", dataset),

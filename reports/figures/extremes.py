@@ -19,10 +19,9 @@ from reports.figures.layout import picture_grid
 from reports.figures.slices import Shown, aspect_of, bare, height_to_width, mark_sides
 from reports.figures.style import label_text
 from reports.numbers import fixed_digits
+from reports.pair_scores import PREFERRED
 from reports.study import Run, Study
 
-# Overlap and landmarks tell how good a pair is; intensities only where there is neither.
-CHOSEN_BY = ("dice", "tre_mm", "rmse")
 PANEL_WIDTH_IN = 1.6
 
 CAPTION = (
@@ -56,12 +55,12 @@ class Extreme:
 
 
 def extreme_pairs(study: Study, dataset: str, run: Run) -> tuple[Extreme, ...]:
-    """Return the worst, median and best pair of a run, by Dice, else TRE, else RMSE.
+    """Return the worst, median and best pair of a run, by the first of the preferred metrics that it has.
 
     Of an even number of pairs the worse of the two middle ones is the median; fewer than three pairs give as many.
     Pairs on which the run failed have no value and are none of them.
     """
-    for metric in CHOSEN_BY:
+    for metric in PREFERRED:
         values = study.values(dataset, run.label, metric).dropna()
         if values.empty:
             continue

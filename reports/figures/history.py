@@ -2,28 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from pathlib import Path
 
-from benchmarks.catalogue import Metric
-from benchmarks.records import RunRecord
-from reports.figures.style import new_figure, styled
-from reports.run_comparison import averages_of, commits_of, state_at
+import pandas as pd
 
-WIDTH_IN, HEIGHT_IN = 7.6, 4.2
+from reports.figures.layout import balanced
+from reports.figures.style import label_text, look_of, new_figure, styled
+from reports.history import Trend
+
+PANEL_IN = (5.2, 2.6)
+LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 0.75, 3.1, 0.35, 0.95
+MOST_RUNS = 14
+
+CAPTION = (
+    "{metric} over the commits whose records are stored, a panel per dataset and a line per run ({better}): means over "
+    "the pairs that were ok, of times medians. A step that one run makes alone is a change of that run; one that all "
+    "make at once is a change of data, metrics or machine."
+)
 
 
-def save_history(records: Sequence[RunRecord], metric: Metric, path: Path) -> None:
-    """Draw the average of a metric per commit, a line per dataset and run, into a file of matplotlib's formats."""
-    commits = commits_of(records)
-    averages = [averages_of(state_at(records, commit), metric) for commit in commits]
+def save_history(trend: Trend, path: Path) -> str:
+    """Draw a trend into a file of matplotlib's formats, with a CSV of the numbers beside it, and return the caption."""
+    data = pd.DataFrame(
+        [
+            (dataset, run, commit, value)
+            for (dataset, run), values in trend.averages.items()
+            for commit, value in zip(trend.commits, values, strict=True)
+            if not math.isnan(value)
+        ],
+        columns=["dataset", "run", "commit", trend.metric.name],
+    )
+    panels = [
+        (dataset, runs[part])
+        for dataset in dict.fromkeys(dataset for dataset, _ in trend.averages)
+        if (runs := [run for name, run in trend.averages if name == dataset])
+        for part in balanced(len(runs), MOST_RUNS)
+    ]
     with styled():
-        figure = new_figure(WIDTH_IN, HEIGHT_IN)
-        axes = figure.add_subplot()
-        for key in dict.fromkeys(key for found in averages for key in found):
-            values = [found.get(key, float("nan")) for found in averages]
-            axes.plot(range(len(commits)), values, marker="o", label=f"{key[1]} ({key[0]})")
-        axes.set_xticks(range(len(commits)), commits, rotation=30, ha="right")
-        axes.set_ylabel(metric.title)
-        axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
-        figure.savefig(path, bbox_inches="tight")
+        tall = PANEL_IN[1] + TOP_IN + BOTTOM_IN
+        width, height = LEFT_IN + PANEL_IN[0] + RIGHT_IN, tall * max(len(panels), 1)
+        figure = new_figure(width, height)
+        for row, (dataset, runs) in enumerate(panels):
+            bottom = height - (row + 1) * tall + BOTTOM_IN
+            axes = figure.add_axes(
+                (LEFT_IN / width, bottom / height, PANEL_IN[0] / width, PANEL_IN[1] / height)
+            )
+            for index, run in enumerate(runs):
+                look = look_of(index)
+                axes.plot(
+                    range(len(trend.commits)), trend.averages[dataset, run], color=look.colour,
+                    marker=look.marker, markeredgecolor="white", label=label_text(run, 36),
+                )  # fmt: skip
+            axes.set_xticks(range(len(trend.commits)), trend.commits, rotation=30, ha="right")
+            axes.set_ylabel(trend.metric.title)
+            axes.set_title(label_text(dataset, 60), loc="left", fontweight="bold")
+            axes.grid(visible=True, axis="y", color="#e6e6e6", linewidth=0.7)
+            axes.legend(
+                fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0
+            )
+        figure.savefig(path)
+    data.to_csv(path.with_suffix(".csv"), index=False, lineterminator="\n")
+    better = {
+        "higher": "higher is better",
+        "lower": "lower is better",
+        "neither": "neither direction is better",
+    }
+    return CAPTION.format(metric=trend.metric.title, better=better[trend.metric.better])

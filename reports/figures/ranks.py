@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.style import FAINT, INK, label_text, new_figure
-from reports.statistics.ranks import Ranking
+from reports.statistics.ranks import Ranking, friedman_note
 
-WIDTH_IN = 7.6
+WIDTH_IN = 9.2
 LINE_IN = 0.24
 TOP_IN = 0.75
 # Where the axis of ranks begins and ends, as shares of the width; names stand to both sides.
-LEFT, RIGHT = 0.27, 0.73
+LEFT, RIGHT = 0.31, 0.69
 # Beyond these, names no longer find room.
 MOST_RUNS = 24
 SAME_BAR_IN = 0.11
@@ -31,7 +31,7 @@ def ranks_plate(ranking: Ranking, dataset: str) -> Plate | None:
     """Return the diagram; None with more runs than have room."""
     if len(ranking.ranks) > MOST_RUNS:
         return None
-    friedman = "" if math.isnan(ranking.p) else f"; Friedman test that all rank alike: p = {ranking.p:.2g}"
+    friedman = "" if math.isnan(ranking.p) else f"; {friedman_note(ranking)}"
     caption = CAPTION.format(
         pairs=f"{ranking.pairs} pairs" if ranking.pairs > 1 else "one pair",
         metric=ranking.metric.title,
@@ -106,7 +106,7 @@ def _draw_name(axes: Axes, run: str, rank: float, height: float, *, left: bool) 
     span = high - low
     end = low + (LEFT - 0.01) * span if left else low + (RIGHT + 0.01) * span
     axes.plot([rank, rank, end], [0, height, height], color=FAINT, linewidth=0.9, zorder=1)
-    text = label_text(run, 26)
+    text = label_text(run, 34)
     axes.annotate(
         f"{text}  {rank:.2f}" if left else f"{rank:.2f}  {text}", (end, height), xytext=(-4 if left else 4, 0),
         textcoords="offset points", ha="right" if left else "left", va="center", fontsize=8.5,

@@ -47,6 +47,8 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
 }
 DPI = 130
+# Names of more runs than have a colour of their own would cover each other: they stand in a legend then.
+MOST_NAMED = len(PALETTE)
 
 
 @dataclass(frozen=True)

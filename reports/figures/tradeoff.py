@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.catalogue import METRICS
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.placement import Box, box_of, place_labels
-from reports.figures.style import FAINT, Look, label_text, look_of, new_figure
+from reports.figures.style import FAINT, MOST_NAMED, Look, label_text, look_of, new_figure
 from reports.numbers import Spread, fixed_digits, spread_of
 from reports.study import Study
 
@@ -22,6 +24,8 @@ TRUTH = "truth"
 AXES_WIDTH_IN = 5.2
 HEIGHT_IN = 4.4
 MARKER_POINTS = 8.0
+LEGEND_IN = 2.8
+NOTE_PLACES = (("right", "bottom"), ("right", "top"), ("left", "bottom"), ("left", "top"))
 
 CAPTION = (
     "Each run's accuracy against its forward time; medians over pairs, whiskers to the quartiles. The step line "
@@ -54,8 +58,10 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
     found = [(metric, points) for metric in ACCURACY if (points := run_points(study, dataset, metric))]
     if not found:
         return None
-    figure = new_figure(AXES_WIDTH_IN * len(found), HEIGHT_IN)
-    share = 1 / len(found)
+    runs = {point.label: point.look for _, points in found for point in points}
+    legend_in = LEGEND_IN if len(runs) > MOST_NAMED else 0.0
+    figure = new_figure(AXES_WIDTH_IN * len(found) + legend_in, HEIGHT_IN)
+    share = AXES_WIDTH_IN / (AXES_WIDTH_IN * len(found) + legend_in)
     axes = [
         figure.add_axes(((index + 0.13) * share, 0.13, 0.84 * share, 0.84)) for index in range(len(found))
     ]
@@ -64,10 +70,28 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
         for place, (metric, points) in zip(axes, found, strict=True)
     ]
     for place, names, (_, points) in zip(axes, labels, found, strict=True):
-        place_labels(place, names, _obstacles(place, points))
+        _place_notes(place, points)
+        if legend_in:
+            for name in names:
+                name.remove()
+        else:
+            place_labels(place, names, _obstacles(place, points))
+    if legend_in:
+        _draw_legend(figure, runs, len(found) * share)
     data = pd.DataFrame([row for metric, points in found for row in _rows(points, metric)])
     title = f"Accuracy against time: {dataset}"
     return Plate(("accuracy-time", dataset), title, CAPTION, (Drawing("", figure, data),))
+
+
+def _draw_legend(figure: Figure, runs: Mapping[str, Look], left: float) -> None:
+    handles = [
+        Line2D(
+            [], [], color=look.colour, marker=look.marker, markersize=MARKER_POINTS, linestyle="none",
+            markeredgecolor="white", markeredgewidth=0.8, label=label,
+        )
+        for label, look in runs.items()
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(left, 0.98), frameon=False, fontsize=8)
 
 
 def _rows(points: Sequence[Point], metric: str) -> list[dict[str, object]]:
@@ -190,16 +214,44 @@ def _draw_level(axes: Axes, level: Level, name: str) -> None:
     )  # fmt: skip
 
 
+def _place_notes(axes: Axes, points: Sequence[Point]) -> None:
+    """Move the note of each reference level to the end of its line, and the side of it, that covers least."""
+    obstacles, frame = _markers(axes, points), box_of(axes)
+
+    def covers(box: Box) -> float:
+        return box.area - box.overlap(frame) + sum(box.overlap(other) for other in obstacles)
+
+    for note in axes.texts:
+        if note.get_fontstyle() != "italic" or not isinstance(note, Annotation):
+            continue
+        best = min(NOTE_PLACES, key=lambda place: covers(_note_at(note, *place)))
+        obstacles.append(_note_at(note, *best))
+
+
+def _note_at(note: Annotation, end: str, side: str) -> Box:
+    """Put a note to one end of its level, above (``bottom``) or below it, and return what it covers there."""
+    right = end == "right"
+    note.xy = (1.0 if right else 0.0, note.xy[1])
+    note.set_position((-3 if right else 3, 2 if side == "bottom" else -2))
+    note.set(ha=end, va=side)
+    return box_of(note)
+
+
 def _whiskers(spread: Spread) -> list[list[float]]:
     return [[spread.median - spread.lower_quartile], [spread.upper_quartile - spread.median]]
 
 
 def _obstacles(axes: Axes, points: Sequence[Point]) -> list[Box]:
     """Return boxes around markers and error bars, and around the notes of reference levels."""
+    notes = [box_of(text) for text in axes.texts if text.get_fontstyle() == "italic"]
+    return [*notes, *_markers(axes, points)]
+
+
+def _markers(axes: Axes, points: Sequence[Point]) -> list[Box]:
     figure = axes.get_figure(root=True)
     assert figure is not None
     half = MARKER_POINTS * figure.dpi / 144
-    boxes = [box_of(text) for text in axes.texts if text.get_fontstyle() == "italic"]
+    boxes = []
     for point in points:
         corners = [
             (point.seconds.lower_quartile, point.accuracy.lower_quartile),

@@ -30,7 +30,13 @@ from reports.page.tables import linked_table, plain_table
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
-from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.significance import (
+    common_tables,
+    interval_tables,
+    paired_tables,
+    rank_tables,
+    without_intervals,
+)
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -99,6 +105,7 @@ def page_blocks(
     gates: Sequence[GateResult],
     pictures: Mapping[str, Pictures],
     folder: Path,
+    target: Path,
     limit_bytes: int = PAGE_LIMIT_BYTES,
 ) -> dict[str, str]:
     """Return the parts of the page by name; ``data`` leads to the others.
@@ -108,7 +115,9 @@ def page_blocks(
     study, background, gates, pictures
         As for the report in Markdown.
     folder : Path
-        Results folder, with kept slices and the figures just drawn.
+        Results folder, with kept slices.
+    target : Path
+        Below it lie the figures just drawn.
     limit_bytes : int
         Images that would make the page larger are left out, and the page says which.
     """
@@ -133,11 +142,11 @@ def page_blocks(
     blocks.used_bytes = len(embedded_json(data))
     for dataset, name in zip(datasets, study.datasets, strict=True):
         for one in (*pictures[name].scores, *pictures[name].costs):
-            dataset["figures"] += _figure(blocks, folder, one)
+            dataset["figures"] += _figure(blocks, target, one)
     said = _add_pairs(study, folder, blocks)
     for name in study.datasets:
         for one in pictures[name].slices:
-            data["figures"] += [] if blocks.full else _figure(blocks, folder, one)
+            data["figures"] += [] if blocks.full else _figure(blocks, target, one)
     data["leftOut"] = said + [
         one_line(reason) for name in study.datasets for reason in pictures[name].omitted
     ]
@@ -152,10 +161,13 @@ def page_blocks(
 def _opening(study: Study, background: Background, gates: Sequence[GateResult]) -> list[dict[str, Any]]:
     """Return the advice, which stands first, and the gates."""
     advice = [
-        " ".join([f"{dataset}:", *recommendation(study.config, study, dataset, background.noise)])
+        [
+            one_line(dataset),
+            list(map(one_line, recommendation(study.config, study, dataset, background.noise))),
+        ]
         for dataset in study.datasets
     ]
-    parts = [_section("Which backend to choose", list(map(one_line, advice)), [])] if advice else []
+    parts = [_section("Which backend to choose", [], []) | {"lists": advice}] if advice else []
     return parts + ([_section("Gates", [], [plain_table(gates_table(gates))])] if gates else [])
 
 
@@ -165,7 +177,8 @@ def _evidence(study: Study, noise: NoiseFloors) -> list[dict[str, Any]]:
     tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     further = [*interval_tables(config, study), *gain_tables(config, study)]
     tables = list(map(plain_table, (*tests, *further)))
-    return [_section("What the differences carry", [], tables)] if tables else []
+    said = [one_line(sentence) for sentence in without_intervals(config, study)]
+    return [_section("What the differences carry", said, tables)] if tables else []
 
 
 def _metric(name: str) -> dict[str, Any]:
@@ -184,7 +197,7 @@ def _dataset(
         **scores_of(study, dataset, metrics, statuses, messages),
         "description": one_line(background.descriptions.get(dataset, "")),
         "tables": [linked_table(study, dataset, summary, metrics)],
-        "further": [linked_table(study, dataset, further, metrics)],
+        "further": [linked_table(study, dataset, further, metrics)] if further.rows else [],
         "labels": label_means(study, dataset),
         "figures": [],
     }
@@ -233,7 +246,7 @@ def _sections(
 def _section(
     title: str, paragraphs: list[str], tables: list[dict[str, Any]], folds: Sequence[list[str]] = ()
 ) -> dict[str, Any]:
-    return {"title": title, "paragraphs": paragraphs, "tables": tables, "folds": list(folds)}
+    return {"title": title, "paragraphs": paragraphs, "lists": [], "tables": tables, "folds": list(folds)}
 
 
 def _figure(blocks: Blocks, folder: Path, shown: Gallery) -> list[dict[str, str]]:

@@ -45,10 +45,14 @@ function datasetPart(dataset) {
   return parts;
 }
 
-function storedSection({ title, paragraphs, tables, folds }) {
+function storedSection({ title, paragraphs, lists, tables, folds }) {
   const shown = tables.map((table) => storedTable(table, data.datasets[table.dataset]));
   const texts = folds.map(([name, text]) => folded(name, () => element("pre", { tabindex: "0" }, text)));
-  section(title, ...paragraphs.map((text) => element("p", {}, text)), ...shown, ...texts);
+  const listed = lists.flatMap(([name, items]) => [
+    element("h3", {}, name),
+    element("ul", {}, ...items.map((text) => element("li", {}, text))),
+  ]);
+  section(title, ...paragraphs.map((text) => element("p", {}, text)), ...listed, ...shown, ...texts);
 }
 
 function makeSections() {

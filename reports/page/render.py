@@ -30,6 +30,7 @@ def page_text(
     gates: Sequence[GateResult],
     pictures: Mapping[str, Pictures],
     folder: Path,
+    target: Path | None = None,
 ) -> str:
     """Return the page as HTML.
 
@@ -41,18 +42,20 @@ def page_text(
     study, background, gates, pictures
         As for the report in Markdown.
     folder : Path
-        Results folder, with kept slices and the figures just drawn.
+        Results folder, with kept slices.
+    target : Path or None
+        Below it lie the figures just drawn; None takes the results folder.
     """
     config = study.config
     script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     style = (ASSETS / "style.css").read_text(encoding="utf-8")
     loader = FileSystemLoader(ASSETS)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    blocks = page_blocks(study, background, gates, pictures, folder)
+    blocks = page_blocks(study, background, gates, pictures, folder, target or folder)
     return environment.get_template("template.html").render(
         title=one_line(config.title or config.name),
         paragraphs=[one_line(part) for part in config.description.split("\n\n") if part.strip()],
-        glance=" ".join(glance(study, background, gates)),
+        glance=one_line(" ".join(glance(study, background, gates))),
         warnings=[one_line(sentence) for sentence in (warnings_of(study) if study.records else [])],
         reading=_items(HOW_TO_READ),
         # What the page itself is made of, and JSON whose markup was taken out.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.aggregation import PairKey
+from benchmarks.aggregation import TIMES, PairKey
 from benchmarks.catalogue import METRICS
 from reports.markdown import one_line
 from reports.study import IDENTITY, Run, Study
@@ -87,7 +87,14 @@ def scores_of(
                 "track": run.track,
                 "reference": run.reference,
                 "untouched": run.backend == IDENTITY,
-                "values": _defined({name: study.values(dataset, run.label, name) for name in metrics}),
+                "values": _defined(
+                    {
+                        name: study.values(dataset, run.label, name)
+                        for name in metrics
+                        # A reference row registers nothing, so that its time means nothing.
+                        if not (run.reference and name in TIMES)
+                    }
+                ),
                 **_endings(study, dataset, run, statuses, messages),
             }
             for run in study.runs(dataset)

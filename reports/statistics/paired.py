@@ -73,11 +73,13 @@ class Comparison:
     def significant(self) -> bool:
         """Tell whether the corrected p value and the interval over subjects both say that the two differ.
 
-        The test takes pairs for independent, which the interval does not: where subjects recur it decides.
+        The test takes pairs for independent, which the interval does not: where subjects recur it decides. Ranks and
+        mean have to agree on which of the two is better: many small wins and a few large losses are no verdict.
         """
         return (
             self.conclusive
             and self.p_holm <= ALPHA
+            and self.test.effect * self.difference > 0
             and self.interval is not None
             and self.interval.excludes(0.0)
         )
@@ -137,9 +139,10 @@ def shortage(pairs: int, subjects: int, tests: int) -> str:
     """
     if not enough_pairs(pairs, tests):
         least = min(1.0, smallest_p(pairs) * tests)
+        corrected = f", corrected for {tests} comparisons," if tests > 1 else ""
         return (
             f"{pairs} pair{'s' * (pairs != 1)} cannot tell {tests + 1} runs apart: the smallest p value that they "
-            f"can give is {least:.2g}"
+            f"can give{corrected} is {least:.2g}"
         )
     if subjects < FEWEST_SUBJECTS:
         return (

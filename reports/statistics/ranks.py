@@ -87,6 +87,12 @@ def critical_difference(runs: int, pairs: int) -> float:
     return quantile * math.sqrt(runs * (runs + 1) / (6 * pairs))
 
 
+def friedman_note(ranking: Ranking) -> str:
+    """Return the result of the Friedman test, and what it means for the ranks; for three runs or more."""
+    said = f"Friedman test that all rank alike: p = {ranking.p:.2g}"
+    return said if ranking.p <= ALPHA else f"{said}, so that no difference of ranks is called one"
+
+
 def groups_within(ranks: Mapping[str, float], width: float) -> tuple[tuple[str, ...], ...]:
     """Return the largest groups of runs, in the order of their ranks, whose ranks lie within a width.
 

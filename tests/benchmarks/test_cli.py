@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -27,7 +28,7 @@ def test_run_writes_records_report_and_tables(write_config, command, tmp_path):
     report = (folder / "report.md").read_text()
     assert "the optimiser lost its way" in report
     assert "the optimiser lost its way" in done.stdout
-    assert "shift" in done.stdout
+    assert "Only shift of 2 runs succeeded on all" in " ".join(done.stdout.split())
     assert sorted(path.name for path in (folder / "pairs").iterdir()) == [
         "toy-ToyDataset-blobs-0.json"
     ] or list((folder / "pairs").iterdir())
@@ -79,6 +80,41 @@ def test_report_is_made_again_from_records_alone(write_config, command, tmp_path
     report.unlink()
     assert command("report", config).returncode == 0
     assert report.read_bytes() == before
+
+
+def test_report_takes_its_looks_from_the_config_as_it_is_now(write_config, command, tmp_path):
+    command("run", write_config("Shift"))
+    gate = [{"metric": "tre_mm", "backend": "shift", "bound": 0.5}]
+    config = write_config("Shift", title="Another title", gates=gate)
+    assert command("report", config, "--set", "report.columns=[ncc]").returncode == 0
+    text = (tmp_path / "results" / "toy" / "report.md").read_text()
+    assert text.startswith("# Another title")
+    assert "Gates passed: 1 of 1." in text
+    assert re.search(r"\| Run +\| Track +\| +Pairs ok \| +NCC \|\n", text)
+
+
+def test_report_of_some_runs_has_a_folder_of_its_own(write_config, command, tmp_path):
+    config = write_config("Shift", "Raises")
+    command("run", config)
+    folder = tmp_path / "results" / "toy"
+    whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    done = command("report", config, "--only", "run=shift", "--only", "run=identity")
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in whole} == whole
+    (report,) = (folder / "selections").rglob("report.md")
+    text = report.read_text()
+    assert "chosen by run=shift, run=identity" in text
+    assert "the optimiser lost its way" in (folder / "report.md").read_text()
+    assert "the optimiser lost its way" not in text
+    assert "4 of 4 jobs ended ok" in text
+    assert (report.parent / "figures").is_dir()
+    pictures = re.findall(r"\]\((figures/[^)]+)\)", text)
+    assert pictures
+    assert all((report.parent / picture).is_file() for picture in pictures)
+    assert "chosen by run=shift" in report.with_name("report.html").read_text()
+    wrong = command("report", config, "--only", "run=shfit")
+    assert wrong.returncode == 2
+    assert "no run of this config matches (did you mean 'shift'?)" in wrong.stderr
 
 
 def test_report_of_what_never_ran_is_a_usage_error(write_config, command):

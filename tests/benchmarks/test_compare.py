@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -64,4 +65,11 @@ def test_history_draws_a_figure(store, tmp_path):
     assert done.exit_code == 0, done.output
     assert "TRE (mm) by commit" in done.output
     assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "lower is better" in " ".join(done.output.split())
+    numbers = pd.read_csv(figure.with_suffix(".csv"))
+    assert list(numbers.columns) == ["dataset", "run", "commit", "tre_mm"]
+    assert len(numbers) == len(numbers.drop_duplicates(["dataset", "run", "commit"])) > 1
+    assert (
+        CliRunner().invoke(app, ["history", store("one"), "--figure", str(tmp_path / "x.exe")]).exit_code == 2
+    )
     assert CliRunner().invoke(app, ["history", store("one"), "--metric", "dize"]).exit_code == 2

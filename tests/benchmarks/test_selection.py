@@ -15,7 +15,7 @@ def jobs(toy_config, tmp_path):
 def chosen(jobs, *texts):
     return {
         (job.identity.run, job.identity.pair_id)
-        for job in select(jobs, {}, Resume.UNLESS_OK, parse_filters(texts, jobs))
+        for job in select(jobs, {}, Resume.UNLESS_OK, parse_filters(texts, [job.identity for job in jobs]))
     }
 
 
@@ -57,5 +57,5 @@ def test_one_pattern_of_each_key_has_to_match(jobs):
 )
 def test_a_filter_that_cannot_match_is_an_error(jobs, text, message):
     with pytest.raises(ConfigError) as caught:
-        parse_filters([text], jobs)
+        parse_filters([text], [job.identity for job in jobs])
     assert message in str(caught.value)

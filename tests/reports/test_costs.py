@@ -37,12 +37,16 @@ def test_table_of_known_times(make: Make, make_config: MakeConfig) -> None:
         "Peak memory (MiB)",
     ]
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
-        ["a", "matched", "2/2", "2.000 [1.500–2.500]", "0.5×", "0.600 [0.550–0.650]",
-         "0.100 [0.100–0.100]", "300"],
-        ["o", "matched", "2/2", "4.000 [4.000–4.000]", "1×", "n/a", "0.200 [0.200–0.200]", "50"],
+        ["a", "matched", "2/2", "2.0 [1.5–2.5]", "0.5×", "0.60 [0.55–0.65]", "0.100 [0.100–0.100]", "300"],
+        ["o", "matched", "2/2", "4.0 [4.0–4.0]", "1×", "n/a", "0.200 [0.200–0.200]", "50"],
     ]  # fmt: skip
     assert [row.cells[3].bold for row in table.rows] == [True, False]
-    assert table.rows[0].cells[3].short == "2.000"
+    assert table.rows[0].cells[3].short == "2.0"
+    assert dict(table.rows[0].cells[3].numbers) == {
+        "median": 2.0, "lower quartile": 1.5, "upper quartile": 2.5, "n": 2,
+    }  # fmt: skip
+    assert [row.cells[4].numbers for row in table.rows] == [(("median", 0.5),), (("median", 1.0),)]
+    assert table.rows[0].cells[-1].numbers == (("largest", 300.0),)
 
 
 def test_times_of_a_pair_are_the_median_of_its_repeats(make: Make, make_config: MakeConfig) -> None:

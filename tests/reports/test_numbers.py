@@ -38,6 +38,14 @@ def test_spread_is_printed_with_the_digits_of_its_average() -> None:
     assert median_and_quartiles(spread, 2) == "2.00 [1.50–2.50]"
 
 
+def test_exact_zeros_are_told_from_rounded_ones() -> None:
+    exact, rounded = spread_of(pd.Series([0.0, 0.0])), spread_of(pd.Series([0.0, 0.0001]))
+    assert exact is not None
+    assert rounded is not None
+    assert (mean_and_sd(exact, 3), median_and_quartiles(exact, 3)) == ("0", "0")
+    assert mean_and_sd(rounded, 3) == "0.000 ± 0.000"
+
+
 @pytest.mark.parametrize(("sd", "digits"), [(40.0, 0), (2.0, 1), (0.4, 2), (0.03, 3), (0.00001, 3), (0.0, 3)])
 def test_standard_error_keeps_two_digits(sd: float, digits: int) -> None:
     """Of four values, the standard error is half the standard deviation."""

@@ -30,6 +30,7 @@ def test_row_per_pair_with_status_in_place_of_a_number(make: Make, make_config: 
         ["p1", "3.000", "0.500", "0.250"],
         ["p2", "4.000", "0.500", "oom"],
     ]
+    assert table.caption.endswith("Tracks: matched: a, b.")
     assert [[cell.bold for cell in row.cells] for row in table.rows] == [
         [False, False, False, True],
         [False, False, False, False],

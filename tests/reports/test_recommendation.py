@@ -44,6 +44,37 @@ def test_clear_winner(make: Make, make_config: MakeConfig) -> None:
     )
 
 
+def test_the_lead_on_the_next_is_told_with_its_interval(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9) + made(make, "better than bad", 0.6) + made(make, "bad", 0.5)
+    (accuracy,) = said(make_config, records, "good", "better than bad", "bad")
+    assert "ahead of the next, better than bad, by 0.300 [95 % interval 0.2" in accuracy
+
+
+def test_a_distance_has_its_unit(make: Make, make_config: MakeConfig) -> None:
+    records = [make(run, f"p{i}", tre_mm=tre) for run, tre in (("a", 0.5), ("b", 2.0)) for i in range(2)]
+    accuracy = said(make_config, records, "a", "b")[0]
+    assert "a has the best average, a mean TRE of 0.500 mm, before b with 2.000 mm." in accuracy
+
+
+def test_where_doing_nothing_is_better_none_is_chosen(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        make(run, f"p{i}", dice=dice, before={"dice": 0.8})
+        for run, dice in (("a", 0.7), ("b", 0.6))
+        for i in range(9)
+    ]
+    (sentence,) = said(make_config, records, "a", "b")
+    assert sentence == (
+        "Choose none of them here: with nothing done the mean Dice over 9 pairs is 0.800, and the best average of a "
+        "run, that of a, is 0.700."
+    )
+
+
+def test_what_nothing_is_concluded_on_is_no_group_of_equals(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9, 2, seconds=5.0) + made(make, "bad", 0.5, 2)
+    _, speed = said(make_config, records, "good", "bad")
+    assert speed.startswith("The fastest is bad, with an average of 0.5")
+
+
 def test_tie_is_called_one_and_decided_by_time(make: Make, make_config: MakeConfig) -> None:
     records = made(make, "slow", 0.801, seconds=10.0) + made(make, "swift", 0.8) + made(make, "bad", 0.4)
     accuracy, speed = said(make_config, records, "slow", "swift", "bad")
@@ -114,6 +145,15 @@ def test_folding_of_the_best_is_told(make: Make, make_config: MakeConfig) -> Non
     assert any(
         "good folds tissue: on its worst pair, 2.00% of the voxels" in s
         for s in said(make_config, records, "good", "bad")
+    )
+
+
+def test_ranks_over_some_pairs_alone_tell_nothing_of_averages_over_all(
+    make: Make, make_config: MakeConfig
+) -> None:
+    records = made(make, "good", 0.9) + made(make, "bad", 0.5) + [make("begun", "p0", dice=0.99)]
+    assert not any(
+        "Pair by pair" in sentence for sentence in said(make_config, records, "good", "bad", "begun")
     )
 
 

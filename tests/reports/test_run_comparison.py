@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from benchmarks.catalogue import METRICS
 from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
+from reports.history import Trend, history_table
 from reports.run_comparison import (
     Verdict,
     changes_table,
     commits_of,
     compare_runs,
-    history_table,
+    reservations,
     state_at,
 )
 
@@ -94,6 +96,48 @@ def test_runs_and_pairs_of_one_side_alone_are_not_compared(make: Make) -> None:
     )
 
 
+def test_what_one_side_alone_has_is_told(make: Make) -> None:
+    before = [make("a", "p1"), make("a", "p2"), make("gone", "p1")]
+    assert reservations(before, [make("a", "p1"), make("new", "p1")]) == [
+        "Only the former has a on 1 pair of set, gone on 1 pair of set.",
+        "Only the latter has new on 1 pair of set.",
+    ]
+    assert reservations(before, before) == []
+    changes = compare_runs(before, before, NO_NOISE)
+    assert changes_table(changes, "old", "new", ["Told."]).caption.endswith("medians of times. Told.")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provenance": {"cpu": "Another CPU"}},
+        {"device": "cuda"},
+        {"provenance": {"concurrent_jobs": 2}},
+    ],
+)
+def test_times_under_other_conditions_are_not_compared(make: Make, other: dict[str, Any]) -> None:
+    before = [make("a", dice=0.5, seconds={"forward": 1.0})]
+    after = [make("a", dice=0.4, seconds={"forward": 9.0}, **other)]
+    assert verdicts(before, after) == {"Pairs failed": Verdict.SAME, "Dice": Verdict.WORSE}
+    (said,) = reservations(before, after)
+    assert said.startswith("Not timed under the same conditions")
+    assert said.endswith("a on set.")
+
+
+def test_other_metrics_are_told(make: Make) -> None:
+    record = make("a", dice=0.5)
+    later = record.model_copy(
+        update={"identity": record.identity.model_copy(update={"evaluation_version": "2"})}
+    )
+    (said,) = reservations([record], [later])
+    assert said == "Data or metrics have another version, which a change of score may come from: a on set."
+
+
+def test_what_no_table_would_print_is_no_change(make: Make) -> None:
+    sides = [[make("a", sd_log_jacobian=value)] for value in (0.0, 1e-7)]
+    assert verdicts(*sides)["sd log J"] is Verdict.SAME
+
+
 def test_table_holds_what_moved(make: Make) -> None:
     changes = compare_runs([make("a", dice=0.8, rmse=0.1)], [make("a", dice=0.7, rmse=0.1)], NO_NOISE)
     table = changes_table(changes, "old", "new")
@@ -119,7 +163,7 @@ def test_states_of_a_store_by_commit(make: Make) -> None:
         LookupError, match="commit 'cccc': made no record of this store, or is not unique; it has aaaa1"
     ):
         state_at(records, "cccc")
-    table = history_table(records, METRICS["dice"])
+    table = history_table(Trend.of(records, METRICS["dice"]))
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
         ["set", "a", "0.500", "0.700"],
         ["set", "b", "0.600", "0.600"],

@@ -29,10 +29,16 @@ def sweep(make: Make) -> list[RunRecord]:
 
 def test_speed_up_is_taken_pair_by_pair(sweep: list[RunRecord], make_config: MakeConfig) -> None:
     (table,) = scaling_tables(make_config("a", "o"), sweep)
-    assert [c.heading for c in table.columns] == ["Run", "1 thread (s)", "4 threads (s)", "Speed-up at 4"]
+    assert [c.heading for c in table.columns] == [
+        "Run",
+        "Track",
+        "1 thread (s)",
+        "4 threads (s)",
+        "Speed-up at 4",
+    ]
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
-        ["a", "6.000", "2.500", "3.00× (75%)"],  # median of 4 and 2
-        ["o", "2.000", "2.000", "1.00× (25%)"],
+        ["a", "matched", "6.000", "2.500", "3.00× (75%)"],  # median of 4 and 2
+        ["o", "matched", "2.000", "2.000", "1.00× (25%)"],
     ]
 
 

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.config import Config
 from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
 from reports.gains import gain_tables, label_tables
-from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.significance import (
+    common_tables,
+    interval_tables,
+    paired_tables,
+    rank_tables,
+    without_intervals,
+)
 from reports.table import Table
 
 Make = Callable[..., RunRecord]
@@ -32,16 +40,26 @@ def test_effect_size_and_win_rate_stand_beside_each_p(make: Make, make_config: M
     config = make_config("a", "b", "c", figures={"oracle": "a"})
     (table,) = paired_tables(config, made(make, 15, a=0.6, b=0.8, c=0.601))
     assert table.title == "Paired tests against a: set"
-    assert cells(table, 0)[:2] == ["Dice", "b"]
-    assert cells(table, 0)[5:] == ["< 0.001", "1.00", "100%", "better"]
+    assert cells(table, 0)[:3] == ["Dice", "b", "matched"]
+    assert cells(table, 0)[6:] == ["< 0.001", "1.00", "100%", "better"]
     assert cells(table, 1)[-1] == "no difference shown"
+    numbers = {name: value for cell in table.rows[0].cells for name, value in cell.numbers}
+    assert 0 < numbers["uncorrected"] <= numbers["corrected"] < 0.001
+    assert numbers["mean"] == pytest.approx(0.2)
+    assert numbers["interval low"] < 0.2 < numbers["interval high"]
     assert "Warning" not in table.caption
+    assert "was chosen" not in table.caption
+
+
+def test_a_reference_chosen_by_its_rank_is_told(make: Make, make_config: MakeConfig) -> None:
+    (table,) = paired_tables(make_config("a", "b"), made(make, 15, a=0.6, b=0.8))
+    assert "b was chosen for its rank on these pairs, which no p value is corrected for." in table.caption
 
 
 def test_a_config_names_the_reference(make: Make, make_config: MakeConfig) -> None:
     config = make_config("a", "b", figures={"oracle": "a"}, report={"reference": "b"})
     (table,) = paired_tables(config, made(make, 15, a=0.6, b=0.8))
-    assert cells(table, 0)[1::7] == ["a", "worse"]
+    assert (cells(table, 0)[1], cells(table, 0)[-1]) == ("a", "worse")
 
 
 def test_times_within_the_noise_floor_do_not_differ_however_sure_the_test_is(
@@ -74,6 +92,10 @@ def test_too_few_pairs_get_a_warning_and_no_verdict(make: Make, make_config: Mak
     assert "Warning: 2 pairs cannot tell 2 runs apart" in paired.caption
     assert "Warning: 2 pairs cannot" in ranks.caption
     assert interval_tables(make_config("a", "b"), records) == []
+    assert without_intervals(make_config("a", "b"), records) == [
+        "No 95 % intervals of set: its pairs are of 2 subjects, and an interval over subjects needs 6."
+    ]
+    assert without_intervals(make_config("a", "b"), made(make, 6, a=0.6, b=0.8)) == []
 
 
 def test_a_single_run_is_compared_with_nothing(make: Make, make_config: MakeConfig) -> None:
@@ -85,8 +107,11 @@ def test_ranks_count_failures_and_name_who_is_alike(make: Make, make_config: Mak
     records = [r for r in made(make, 4, a=0.6, b=0.8) if (r.identity.run, r.identity.pair_id) != ("b", "p3")]
     records.append(make("b", "p3", status=Status.TIMEOUT))
     (table,) = rank_tables(make_config("a", "b"), records)
-    assert [cells(table, row)[:3] for row in (0, 1)] == [["b", "1.25", "3/4"], ["a", "1.75", "4/4"]]
-    assert cells(table, 0)[3] == "a"
+    assert [cells(table, row)[:3] for row in (0, 1)] == [
+        ["b", "matched", "1.25"],
+        ["a", "matched", "1.75"],
+    ]
+    assert cells(table, 0)[3:] == ["3/4", "a"]
 
 
 def test_common_pairs_are_those_on_which_all_succeeded(make: Make, make_config: MakeConfig) -> None:
@@ -116,7 +141,7 @@ def test_no_common_pair_is_said(make: Make, make_config: MakeConfig) -> None:
 def test_before_and_after(make: Make, make_config: MakeConfig) -> None:
     records = [make("a", f"p{i}", dice=dice, before={"dice": 0.5}) for i, dice in enumerate((0.9, 0.4, 0.8))]
     (table,) = gain_tables(make_config("a"), records)
-    assert cells(table, 0) == ["a", "0.50 → 0.70 (2/3)"]
+    assert cells(table, 0) == ["a", "matched", "0.50 → 0.70 (2/3)"]
 
 
 def test_dice_by_label(make: Make, make_config: MakeConfig) -> None:

@@ -44,7 +44,7 @@ def test_table_of_known_numbers(make: Make, make_config: MakeConfig) -> None:
         ["before", "reference", "–", "0.50 ± 0.00", "0.200 ± 0.000", "n/a"],
         ["a", "matched", "2/2", "0.70 ± 0.14", "0.030 ± 0.014", "2.0"],
         ["b", "matched", "2/2", "0.75 ± 0.00", "0.010 ± 0.000", "5.0"],
-        ["truth", "reference", "2/2", "0.99 ± 0.00", "0.000 ± 0.000", "n/a"],
+        ["truth", "reference", "2/2", "0.99 ± 0.00", "0", "n/a"],
     ]
     assert [row.reference for row in table.rows] == [True, False, False, True]
     assert bold_of(table) == {"before": set(), "a": {"Forward (s)"}, "b": {"Dice", "RMSE"}, "truth": set()}
@@ -111,6 +111,14 @@ def test_rmse_stands_beside_folding_and_sd_log_jacobian(make: Make, make_config:
     assert headings[3:] == ["Dice", "TRE (mm)", "RMSE", "Folding fraction", "sd log J"]
 
 
+def test_smoothest_run_is_not_called_best(make: Make, make_config: MakeConfig) -> None:
+    records = [make(run, dice=0.5, sd_log_jacobian=spread) for run, spread in (("a", 0.0), ("b", 0.2))]
+    (table,) = summary_tables(make_config("a", "b"), records)
+    assert bold_of(table) == {"before": set(), "a": set(), "b": set()}
+    assert table.rows[1].cells[4].text == "0"
+    assert "sd log J: none is called best, since doing nothing would be." in table.caption
+
+
 def test_overlapping_jobs_mark_the_time(make: Make, make_config: MakeConfig) -> None:
     record = make("a", seconds={"forward": 1.0}, provenance={"concurrent_jobs": 2})
     (table,) = summary_tables(make_config(), [record])
@@ -145,10 +153,10 @@ def test_too_few_pairs_are_warned_of_and_mark_nothing(make: Make, make_config: M
     (table,) = summary_tables(make_config("best", "near", "far"), records)
     assert bold_of(table)["best"] == {"Dice"}
     assert not any("~" in row.cells[3].text for row in table.rows)
-    assert (
-        "Warning: 5 pairs cannot tell 3 runs apart: the smallest p value that they can give is 0.12"
-        in table.caption
+    warning = (
+        "Warning: 5 pairs cannot tell 3 runs apart: the smallest p value that they can give, corrected for 2 "
     )
+    assert f"{warning}comparisons, is 0.12" in table.caption
 
 
 def test_best_is_told_for_each_track(make: Make, make_config: MakeConfig) -> None:
@@ -194,6 +202,11 @@ def test_further_scores(make: Make, make_config: MakeConfig) -> None:
     (table,) = further_tables(make_config(), [make("a", dice=0.5, ncc=0.9, jaccard=0.4)])
     assert text_of(table)[0] == ["Run", "Track", "Pairs ok", "Jaccard", "NCC"]
     assert text_of(table)[2] == ["a", "matched", "1/1", "0.400", "0.9000"]
+
+
+def test_without_further_scores_their_table_is_empty(make: Make, make_config: MakeConfig) -> None:
+    (table,) = further_tables(make_config(), [make("a", dice=0.5)])
+    assert (table.columns, table.rows) == ((), ())
 
 
 def test_short_cell_leaves_the_spread_out(make: Make, make_config: MakeConfig) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
-from reports.figures.placement import box_of
+from reports.figures.placement import Box, box_of
 from reports.figures.style import styled
 from reports.figures.tradeoff import pareto_front, run_points, tradeoff_plate
 from reports.study import Study
@@ -19,7 +19,11 @@ MakeConfig = Callable[..., Config]
 
 @pytest.fixture
 def study(make: Make, make_config: MakeConfig) -> Study:
-    labels = [f"backend_{i}" for i in range(9)]
+    return of_runs(8, make, make_config)
+
+
+def of_runs(count: int, make: Make, make_config: MakeConfig) -> Study:
+    labels = [f"backend_{i}{' with a long name' if count > 8 else ''}" for i in range(count)]
     records = [
         make(label, pair, dice=0.8 + 0.003 * i + more, tre_mm=1.0, seconds={"forward": 1 + 0.02 * i})
         for i, label in enumerate(labels)
@@ -50,11 +54,27 @@ def test_axes_hold_every_run_and_labels_are_apart(study: Study) -> None:
         for axes in figure.axes:
             assert axes.get_xscale() == "log"
             names = [text for text in axes.texts if text.get_text().startswith("backend")]
-            assert len(names) == 9
+            assert len(names) == 8
             boxes = [box_of(name) for name in names]
             assert all(a.overlap(b) == 0 for a, b in itertools.combinations(boxes, 2))
             frame = box_of(axes)
             assert all(box.overlap(frame) == pytest.approx(box.area) for box in boxes)
+
+
+def test_names_of_many_runs_stand_in_a_legend(make: Make, make_config: MakeConfig) -> None:
+    with styled():
+        figure = drawn(of_runs(9, make, make_config))
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        f"backend_{i} with a long name" for i in range(9)
+    ]
+    looks = {(handle.get_color(), handle.get_marker()) for handle in legend.legend_handles}  # type: ignore[union-attr]
+    assert len(looks) == 9
+    frame = box_of(legend)
+    assert frame.x1 <= figure.bbox.x1
+    assert all(frame.overlap(box_of(axes)) == 0 for axes in figure.axes)
+    assert not any(text.get_text().startswith("backend") for axes in figure.axes for text in axes.texts)
 
 
 def test_a_start_far_off_is_told_without_stretching_the_axis(study: Study) -> None:
@@ -62,6 +82,20 @@ def test_a_start_far_off_is_told_without_stretching_the_axis(study: Study) -> No
         figure = drawn(study)
     assert figure.axes[0].get_ylim()[0] > 0.7
     assert "↓ before 0.200, off the scale" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_note_of_a_level_covers_no_marker(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        make("quick", dice=0.6, seconds={"forward": 1.0}),
+        make("slow", dice=0.9, seconds={"forward": 60.0}),
+        make("truth", track="reference", dice=0.9),
+    ]
+    with styled():
+        figure = drawn(Study.of(make_config("quick", "slow", "truth"), records))
+        (axes,) = figure.axes
+        (note,) = (text for text in axes.texts if text.get_text().startswith("truth"))
+        ((x, y),) = axes.transData.transform([(60.0, 0.9)])
+        assert box_of(note).overlap(Box(x, y, x, y).grown(8)) == 0
 
 
 def test_run_that_missed_pairs_says_so(make: Make, make_config: MakeConfig) -> None:

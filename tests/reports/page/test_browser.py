@@ -165,6 +165,12 @@ def test_headings_sort_and_say_so(visit: Visit) -> None:
     assert first_column(table) == before
 
 
+def test_the_first_thing_said_is_which_backend_to_choose(visit: Visit) -> None:
+    section = visit.page.get_by_role("region", name="Which backend to choose")
+    assert section.get_by_role("heading", level=3).all_inner_texts() == ["flat", "solid"]
+    assert section.get_by_role("listitem").first.inner_text().startswith("Nothing can be concluded")
+
+
 def test_filter_and_pages_of_many_pairs(visit: Visit) -> None:
     page = visit.page
     page.get_by_text(f"Every pair ({PAIRS})").click()
@@ -294,6 +300,11 @@ def test_narrow_page_scrolls_tables_in_their_box_only(visit: Visit) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     box = page.locator(".scroll", has=visit.table("Scores: flat"))
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    box.evaluate("box => { box.scrollLeft = 150; }")
+    name, frame = box.locator("tbody th").first.bounding_box(), box.bounding_box()
+    assert name is not None
+    assert frame is not None
+    assert name["x"] == pytest.approx(frame["x"], abs=2), "names stay in sight"
     page.get_by_role("button", name="head", exact=True).click()
     page.locator(".viewer[data-drawn]").wait_for()
     assert page.locator("#detail").evaluate("box => box.scrollWidth <= 400")

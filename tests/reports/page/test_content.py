@@ -17,6 +17,7 @@ from reports.page.content import embedded_json, page_blocks
 from reports.page.render import page_text
 from reports.page.scores import label_means, metrics_within
 from reports.pictures import Pictures
+from reports.recommendation import recommendation
 from reports.study import Study
 
 Make = Callable[..., RunRecord]
@@ -26,7 +27,7 @@ NONE = Pictures((), (), (), ())
 
 
 def data_of(study: Study, folder: Path, **limits: int) -> tuple[dict[str, Any], dict[str, str]]:
-    blocks = page_blocks(study, BACKGROUND, [], dict.fromkeys(study.datasets, NONE), folder, **limits)
+    blocks = page_blocks(study, BACKGROUND, [], dict.fromkeys(study.datasets, NONE), folder, folder, **limits)
     return json.loads(blocks["data"]), blocks
 
 
@@ -71,6 +72,27 @@ def test_values_endings_and_messages_of_each_pair(
         "1": "register: after 5 s"
     }
     assert (b["values"], b["statuses"][1]) == ({}, None)
+
+
+def test_advice_stands_first_sentence_by_sentence(
+    make: Make, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    study = Study.of(make_config("a", "b"), [make(run, dice=0.5) for run in ("a", "b")])
+    data, _ = data_of(study, tmp_path)
+    first = data["before"][0]
+    assert first["title"] == "Which backend to choose"
+    assert first["lists"] == [["set", list(recommendation(study.config, study, "set"))]]
+
+
+def test_a_reference_row_has_no_time(make: Make, make_config: MakeConfig, tmp_path: Path) -> None:
+    records = [
+        make(run, track=track, dice=0.5, seconds={"forward": 1.0})
+        for run, track in (("a", "matched"), ("truth", "reference"))
+    ]
+    data, _ = data_of(Study.of(make_config("a", "truth"), records), tmp_path)
+    a, truth = data["datasets"][0]["runs"]
+    assert a["values"] == {"dice": [0.5], "forward_s": [1.0]}
+    assert truth["values"] == {"dice": [0.5]}
 
 
 def test_cells_lead_to_their_run_and_metric(make: Make, make_config: MakeConfig, tmp_path: Path) -> None:

@@ -100,6 +100,21 @@ def test_many_pairs_of_few_subjects_conclude_nothing(make: Make, make_config: Ma
     assert (found.subjects, found.conclusive, found.significant) == (5, False, False)
 
 
+def test_many_small_wins_and_a_few_large_losses_are_no_verdict(make: Make, make_config: MakeConfig) -> None:
+    records = []
+    for pair in range(100):
+        for run, dice in (("a", 0.7), ("b", 0.2 if pair < 15 else 0.71 + pair / 1e5)):
+            record = make(run, f"p{pair}", dice=dice)
+            identity = record.identity.model_copy(update={"subjects": (f"s{pair}",)})
+            records.append(record.model_copy(update={"identity": identity}))
+    (found,) = compare_with(Study.of(make_config("a", "b"), records), "set", METRICS["dice"], "a", ["b"])
+    assert found.p_holm < 0.001
+    assert found.test.effect > 0 > found.difference
+    assert found.interval is not None
+    assert found.interval.excludes(0.0)
+    assert not found.significant
+
+
 def test_repeats_are_averaged_and_failures_left_out(make: Make, make_config: MakeConfig) -> None:
     records = [make("a", "p1", repeat=i, dice=dice) for i, dice in enumerate((0.2, 0.4))]
     records += [make("b", "p1", dice=0.5), make("a", "p2", status=Status.FAILED), make("b", "p2", dice=0.5)]
