@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from datasets.base import DatasetError
+from datasets.compressed import check_compressed
 from datasets.contents import Contents
 from datasets.fetching import FetchRequest, Licence
+from datasets.pair import Pair
 from datasets.preparation.dataset import ParamsT
 from datasets.raw import RawFolder
+from datasets.reading import reading_fetched
 from datasets.scan_pairs import ScanPairs
 from datasets.transfer import RemoteFile
 
@@ -59,7 +63,7 @@ class ArchivePairs(ScanPairs[ParamsT]):
         DatasetError
             When what was found is not the dataset.
         """
-        contents = Contents(_FOLDER, self.wanted, self.check)
+        contents = Contents(_FOLDER, self.wanted, self._check_files)
         self._raw.obtain(self.archive, contents, request)
         self.forget()
 
@@ -67,6 +71,27 @@ class ArchivePairs(ScanPairs[ParamsT]):
         """Forget what was listed and the version: the files are others now."""
         super().forget()
         vars(self).pop("_version", None)
+
+    def _check_files(self, tree: Path) -> None:
+        """Refuse torn files too: no checksum of a tar archive or of a user's folder covers them."""
+        self.check(tree)
+        for path in sorted(tree.rglob("*.gz")):
+            try:
+                check_compressed(path)
+            except (OSError, EOFError, zlib.error) as error:
+                name = path.relative_to(tree).as_posix()
+                raise DatasetError(f"{name} is torn or damaged ({error})") from None
+
+    def read(self, pair_id: str) -> Pair:
+        """Read and check one pair.
+
+        Raises
+        ------
+        ImageError
+            When a file cannot be used.
+        """
+        with reading_fetched(self.name):
+            return super().read(pair_id)
 
     @property
     def tree(self) -> Path:

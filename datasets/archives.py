@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from datasets.base import FetchError
+from datasets.base import UnsoundError
 from datasets.paths import inside
 
 _CHUNK_BYTES = 1 << 20
@@ -47,7 +47,7 @@ class Limits:
 LIMITS = Limits()
 
 
-class ArchiveError(FetchError):
+class ArchiveError(UnsoundError):
     """An archive that cannot or must not be unpacked; the message names it and the member."""
 
 
@@ -81,9 +81,7 @@ def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
             _unpack(outside, f"{archive}: {inner.relative_to(folder).as_posix()}", inner.parent, budget)
     # A file of zeros, as a torn download may leave it, is an empty tar archive.
     if not any(path.is_file() for path in folder.rglob("*")):
-        raise ArchiveError(
-            f"{archive}: holds no file: delete it and fetch it again, or give a sound copy with --from"
-        )
+        raise ArchiveError(f"{archive}: holds no file: fetch it again, or give a sound copy with --from")
 
 
 class _Budget:
@@ -127,7 +125,7 @@ def _damage(shown: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise ArchiveError(
-            f"{shown}: is damaged ({error}): delete it and fetch it again, or give a sound copy with --from"
+            f"{shown}: is damaged ({error}): fetch it again, or give a sound copy with --from"
         ) from None
 
 
@@ -162,8 +160,12 @@ def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
                     _write(source.read, path, shown, member.name, budget)
             else:
                 raise _refused(shown, member.name, "a link or a device")
-        # The checksum of a compressed archive lies behind what tarfile reads.
         assert opened.fileobj is not None
+        # What tarfile cannot read as a header it takes for the end: torn there, the archive would just be shorter.
+        opened.fileobj.seek(opened.offset)
+        if opened.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError(f"no member and no end of the archive at byte {opened.offset}")
+        # The checksum of a compressed archive lies behind what tarfile reads.
         while opened.fileobj.read(_CHUNK_BYTES):
             pass
 

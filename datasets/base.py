@@ -21,6 +21,10 @@ class FetchError(DatasetError):
     """Data that could not be fetched; what was complete before still is."""
 
 
+class UnsoundError(FetchError):
+    """Data that are damaged, hostile or something else than wanted: the same copy will not do again."""
+
+
 def refuse_source(request: FetchRequest, dataset: str) -> None:
     """Refuse a copy that the user gives of a dataset that is not fetched.
 

@@ -14,10 +14,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from datasets.base import DatasetError
+from datasets.disk import disk_errors
+
 _MANIFEST = "manifest.json"
 
 
-class CacheError(RuntimeError):
+class CacheError(DatasetError):
     """A derived folder is damaged and could not be made anew."""
 
 
@@ -43,7 +46,13 @@ class DerivedFolder:
     build: Callable[[Path], None]
 
     def ensure(self) -> Path:
-        """Make the folder unless it is there with all files in their full size; return it."""
+        """Make the folder unless it is there with all files in their full size; return it.
+
+        Raises
+        ------
+        FetchError
+            When the disk is full or refuses; nothing of the folder is left then.
+        """
         if not self._complete():
             self._make(self._complete)
         return self.path
@@ -55,6 +64,8 @@ class DerivedFolder:
         ------
         CacheError
             When the folder is still damaged after that.
+        FetchError
+            When the disk is full or refuses.
         """
         self.ensure()
         if not self._intact(subfolder):
@@ -66,21 +77,24 @@ class DerivedFolder:
         return self.path / subfolder
 
     def _make(self, satisfied: Callable[[], bool]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock")):
-            if satisfied():
-                return
-            prefix = f".making-{self.path.name}-"
-            for abandoned in self.path.parent.glob(f"{prefix}*"):
-                shutil.rmtree(abandoned, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=prefix) as scratch:
-                fresh = Path(scratch, "fresh")
-                fresh.mkdir()
-                self.build(fresh)
-                self._write_manifest(fresh)
-                if self.path.exists():
-                    self.path.rename(Path(scratch, "stale"))
-                fresh.rename(self.path)
+        with disk_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock")):
+                if not satisfied():
+                    self._make_anew()
+
+    def _make_anew(self) -> None:
+        prefix = f".making-{self.path.name}-"
+        for abandoned in self.path.parent.glob(f"{prefix}*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=prefix) as scratch:
+            fresh = Path(scratch, "fresh")
+            fresh.mkdir()
+            self.build(fresh)
+            self._write_manifest(fresh)
+            if self.path.exists():
+                self.path.rename(Path(scratch, "stale"))
+            fresh.rename(self.path)
 
     def _write_manifest(self, folder: Path) -> None:
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.base import DatasetError, FetchError
+from datasets.base import DatasetError, FetchError, UnsoundError
 from datasets.fetching import Progress
 from datasets.paths import inside
 
@@ -39,13 +39,15 @@ class Contents:
 
         Raises
         ------
-        FetchError
+        UnsoundError
             When it is not what it should be; the message starts with where it came from.
         """
         try:
             self.check(folder)
         except DatasetError as error:
-            raise FetchError(f"{origin}: is not what it should be: {error}") from None
+            raise UnsoundError(
+                f"{origin}: is not what it should be: {error}: fetch it again, or give a sound copy with --from"
+            ) from None
 
 
 def copy_file(source: Path, target: Path, progress: Progress) -> str:

@@ -24,7 +24,7 @@ from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
 from datasets.raw import RawFolder
-from datasets.reading import read_image
+from datasets.reading import read_image, reading_fetched
 from datasets.scans import Scan, read_pair
 
 DATES = {"f1": ("20241106", "20241201"), "f2": ("20241201", "20241207"), "f3": ("20241106", "20241207")}
@@ -113,6 +113,7 @@ class Ds007328(PreparedDataset[Ds007328Params]):
             When they cannot be had; when a date has no scan, with the dates that have one.
         """
         if (raw := self._complete()) and raw.has_folder(_FOLDER, request):
+            raw.leave_out(request)
             return
         if request.source is not None:
             self._adopt(request.source, request)
@@ -144,7 +145,8 @@ class Ds007328(PreparedDataset[Ds007328Params]):
         info = {info.pair_id: info for info in self.source_pairs()}[pair_id]
         chosen = choose_scans(_names(raw.path / _FOLDER), str(raw.path))
         fixed, moving = (Scan(raw.path / _FOLDER / chosen[date]) for date in DATES[pair_id])
-        return read_pair(info, fixed, moving, {}, "none")
+        with reading_fetched(self.name):
+            return read_pair(info, fixed, moving, {}, "none")
 
     @property
     def _root(self) -> Path:

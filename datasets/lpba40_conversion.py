@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from datasets.analyze import AnalyzeArray, image_of, read_analyze
 from datasets.base import DatasetError
+from datasets.disk import write_image
 from datasets.lpba40_anatomy import direction_of
 from datasets.reading import ImageError
 
@@ -90,7 +91,7 @@ def _convert_subject(stem: Path, target: Path) -> None:
         raise ImageError(f"{labels_path}: holds {labels.dtype} values: labels must be whole numbers")
     direction = direction_of(labels, spacing_mm, labels_path)
     for array, name in ((image, IMAGE), (labels, LABELS)):
-        sitk.WriteImage(_placed(array, spacing_mm, direction), str(target / name))
+        write_image(_placed(array, spacing_mm, direction), target / name)
 
 
 def _placed(

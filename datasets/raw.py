@@ -14,9 +14,10 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from datasets.archives import unpack
-from datasets.base import FetchError
+from datasets.base import FetchError, UnsoundError
 from datasets.cache import sha256
 from datasets.contents import Contents, copy_file, copy_folder
+from datasets.disk import disk_errors
 from datasets.fetching import FetchRequest, Licence, NoProgress, Progress
 from datasets.manifest import (
     AcceptedLicence,
@@ -29,7 +30,7 @@ from datasets.manifest import (
     write_manifest,
 )
 from datasets.paths import inside
-from datasets.transfer import RemoteFile, disk_errors, download
+from datasets.transfer import RemoteFile, download
 
 _MAKING = ".making-"
 _SIZES_ALONE = FetchRequest()
@@ -161,20 +162,29 @@ class RawFolder:
         """
         if self.has_folder(contents.folder, request):
             self._forget_unsound(remote.name, request)
+            self.leave_out(request)
             return self.path / contents.folder
         source = request.source
         if source is not None and source.is_dir():
             return self.adopt_folder(source, contents, request)
         if source is None:
             self.download([remote], request)
-            return self.extract(remote.name, contents, request)
-        self.adopt(source, remote.name, request)
+        else:
+            self.adopt(source, remote.name, request)
         try:
             return self.extract(remote.name, contents, request)
-        except FetchError:
-            # A copy of something else must not stand for the archive when that is asked for next.
+        except UnsoundError:
+            # It must not stand for the archive when that is asked for next, nor its hash for the one that is wanted.
             self._forget(remote.name, request)
             raise
+
+    def leave_out(self, request: FetchRequest) -> None:
+        """Say that the user's copy is not taken, because what it would give is there."""
+        if request.source is not None:
+            request.progress.message(
+                f"{self._dataset}: is complete in {self.path}; {request.source} is not needed: delete that folder "
+                "first where it should be taken instead"
+            )
 
     def move_in(self, source: Path, folder: str, origin: str) -> Path:
         """Take over a folder on the same disk, filled and verified by another tool, by a rename."""
@@ -231,13 +241,13 @@ class RawFolder:
                     f"{self._dataset}: another process is at work in {self.path}; waiting for it"
                 )
                 self._lock.acquire()
-        try:
-            if self._lock.lock_counter == 1:
-                for abandoned in self.path.glob(f"{_MAKING}*"):
-                    shutil.rmtree(abandoned, ignore_errors=True)
-            yield
-        finally:
-            self._lock.release()
+            try:
+                if self._lock.lock_counter == 1:
+                    for abandoned in self.path.glob(f"{_MAKING}*"):
+                        shutil.rmtree(abandoned, ignore_errors=True)
+                yield
+            finally:
+                self._lock.release()
 
     def _permit(self, request: FetchRequest) -> None:
         """Refuse unless the licence is accepted; write the consent down."""
@@ -295,7 +305,7 @@ class RawFolder:
             self._forget(archive, request)
 
     def _forget(self, archive: str, request: FetchRequest) -> None:
-        with self.writing(request.progress), disk_errors(self.path):
+        with self.writing(request.progress):
             manifest = self.manifest
             kept = {name: entry for name, entry in manifest.files.items() if name != archive}
             (self.path / archive).unlink(missing_ok=True)
@@ -307,5 +317,4 @@ class RawFolder:
         kept = {name: entry for name, entry in manifest.files.items() if name not in stale}
         folders = {**manifest.folders, folder: origin} if folder else manifest.folders
         changes = {"files": {**kept, **entries}, "folders": folders}
-        with disk_errors(self.path):
-            write_manifest(self.path, manifest.model_copy(update=changes))
+        write_manifest(self.path, manifest.model_copy(update=changes))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from nibabel.fileholders import FileHolder
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
-from datasets.analyze import image_of, is_analyze, read_analyze
+from datasets.analyze import files_of, image_of, is_analyze, read_analyze
 from datasets.base import DatasetError
 from datasets.compressed import check_compressed
 
@@ -25,6 +28,23 @@ _NIFTI = (".nii", ".nii.gz")
 
 class ImageError(DatasetError):
     """A file that cannot be used; the message names it and the way out."""
+
+
+@contextmanager
+def reading_fetched(dataset: str) -> Iterator[None]:
+    """Say of a file that cannot be used how to find out whether it is still as it was fetched.
+
+    Raises
+    ------
+    ImageError
+        With the command of the dataset.
+    """
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(
+            f"{error}; python -m benchmarks verify {dataset} tells whether it is as fetched, fetch {dataset} mends it"
+        ) from None
 
 
 def is_file(path: Path) -> bool:
@@ -49,11 +69,9 @@ def dimension_of(path: Path) -> int:
         return read_analyze(path)[0].ndim
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    try:
+    with _damage(path):
         reader.ReadImageInformation()
         _refuse_nifti_geometry(path)
-    except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
-        raise ImageError(f"{path}: cannot be read as an image: {_said(error)}") from None
     size = list(reader.GetSize())
     while len(size) > 2 and size[-1] == 1:
         size.pop()
@@ -83,11 +101,9 @@ def read_image(path: Path) -> sitk.Image:
     if is_file(path) and is_analyze(path):
         return image_of(*read_analyze(path))
     dimension = dimension_of(path)
-    try:
+    with _damage(path):
         image = sitk.ReadImage(str(path))
         _refuse_what_itk_passes_over(path)
-    except (RuntimeError, OSError, EOFError, zlib.error, HeaderDataError) as error:
-        raise ImageError(f"{path}: cannot be read as an image: {_said(error)}") from None
     while image.GetDimension() > dimension:
         image = _without_last_dimension(image)
     if not np.isfinite(sitk.GetArrayViewFromImage(image)).all():
@@ -187,12 +203,37 @@ def _said(error: Exception) -> str:
 
 
 def _refuse_what_itk_passes_over(path: Path) -> None:
-    """Find damage that ITK reads as zeros: the end of a torn compressed file, and NaN in a NIfTI file."""
-    check_compressed(path)
-    if path.name.endswith((*_NIFTI, ".img")):
+    """Find damage that ITK reads as zeros: the end of a torn file, and NaN in a NIfTI file."""
+    files = files_of(path)
+    for file in files:
+        check_compressed(file)
+    if len(files) == 2:
+        holders = {name: FileHolder(str(file)) for name, file in zip(("header", "image"), files, strict=True)}
+        values = np.asanyarray(nib.Nifti1Pair.from_file_map(holders).dataobj)
+    elif path.name.endswith(_NIFTI):
         values = np.asanyarray(nib.load(path).dataobj)
-        if not np.isfinite(values).all():
-            raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
+    else:
+        return
+    if not np.isfinite(values).all():
+        raise ImageError(f"{path}: holds NaN or infinite values: replace them first")
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        HeaderDataError,
+        WrapStructError,
+    ) as error:
+        raise ImageError(
+            f"{path}: cannot be read as an image: {_said(error)}: put a sound copy in its place"
+        ) from None
 
 
 def _refuse_other_grid(path: Path, found: sitk.Image, image_path: Path, image: sitk.Image) -> None:

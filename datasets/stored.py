@@ -7,6 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from datasets.disk import write_image, write_transform
 from datasets.pair import Pair, PairInfo
 
 _IMAGES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
@@ -18,10 +19,10 @@ def write_pair(folder: Path, pair: Pair) -> None:
     folder.mkdir(parents=True)
     for name in _IMAGES:
         if (image := getattr(pair, name)) is not None:
-            sitk.WriteImage(image, str(folder / f"{name}.mha"), useCompression=False)
+            write_image(image, folder / f"{name}.mha")
     for name in _TRANSFORMS:
         if (transform := getattr(pair, name)) is not None:
-            sitk.WriteTransform(transform, str(folder / f"{name}.h5"))
+            write_transform(transform, folder / f"{name}.h5")
 
 
 def read_pair(folder: Path, info: PairInfo, label_names: Mapping[int, str]) -> Pair:

@@ -7,14 +7,11 @@ addresses elsewhere in the field, starts an interrupted file again from its firs
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,13 +19,13 @@ import httpx
 
 from datasets.base import FetchError
 from datasets.cache import sha256
+from datasets.disk import disk_errors
 from datasets.fetching import Progress
 
 _ATTEMPTS_WITHOUT_PROGRESS = 4
 _FIRST_PAUSE_S = 0.5
 _TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 _BUSY = (408, 429, 500, 502, 503, 504)
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -107,26 +104,6 @@ def download(remote: RemoteFile, target: Path, progress: Progress) -> str:
         part.replace(target)
         _resume_file(part).unlink(missing_ok=True)
     return found
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Say which file could not be written, and what to do, when the disk is full or refuses.
-
-    Raises
-    ------
-    FetchError
-        Instead of any ``OSError``.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise FetchError(
-                f"{path}: the disk is full or a quota is reached: make room, then give the same command again; "
-                "it continues with what is there"
-            ) from None
-        raise FetchError(f"{error.filename or path}: {error.strerror or error}") from None
 
 
 def _receive_all(client: httpx.Client, remote: RemoteFile, part: Path, progress: Progress) -> bool:

@@ -157,6 +157,10 @@ def test_it_runs_to_its_report_on_a_small_imitation(name, head_list, cached, tmp
     shown = [cell.strip() for cell in heading.strip("|").split("|")][3:]
     assert shown == asked or not asked
     assert len(evaluate_gates(config, records)) >= len(config.gates)
+    if name == "ds007328":
+        assert whole.figures.pairs == ("*",)
+        (panels,) = (results / "figures" / "pairs").rglob("panels*.csv")
+        assert "lmreg,image,SimpleITK," in panels.read_text()
 
 
 @pytest.mark.filterwarnings("default")  # as in a worker: third parties warn

@@ -11,6 +11,7 @@ from types import ModuleType
 import SimpleITK as sitk
 
 from datasets.cache import DerivedFolder, sha256
+from datasets.disk import write_image, write_transform
 
 _CONTENT = "content"
 
@@ -49,7 +50,7 @@ class Memory:
         """
 
         def build(folder: Path) -> None:
-            sitk.WriteTransform(find(), str(folder / "transform.h5"))
+            write_transform(find(), folder / "transform.h5")
 
         return sitk.ReadTransform(str(self._folder(step, recipe, build) / "transform.h5"))
 
@@ -59,7 +60,7 @@ class Memory:
         """Return an image, made at most once for every recipe; see :meth:`transform`."""
 
         def build(folder: Path) -> None:
-            sitk.WriteImage(make(), str(folder / "image.mha"), useCompression=False)
+            write_image(make(), folder / "image.mha")
 
         return sitk.ReadImage(str(self._folder(step, recipe, build) / "image.mha"))
 

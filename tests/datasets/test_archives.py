@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import stat
@@ -170,6 +171,26 @@ def test_a_crowd_of_members_is_stopped(unpacked):
 def test_a_torn_archive_is_refused_with_the_way_out(unpacked, content, message):
     with pytest.raises(ArchiveError, match=rf"set\.archive: (is )?({message})"):
         unpacked(content)
+
+
+THREE = tar_of({name: bytes(1000) for name in ("a.bin", "b.bin", "c.bin")})
+SECOND = 512 + 1024  # where the header of b.bin begins
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    "content",
+    [
+        THREE[:SECOND],
+        THREE[: SECOND + 100],
+        THREE[: 3 * SECOND],
+        THREE[:SECOND] + b"\1" + THREE[SECOND + 1 :],
+    ],
+    ids=["before a header", "inside a header", "before the end", "another byte"],
+)
+def test_a_tar_archive_that_breaks_at_a_header_is_not_taken_for_a_shorter_one(unpacked, content, pack):
+    with pytest.raises(ArchiveError, match=r"damaged \(no member and no end .* at byte \d+\).*--from"):
+        unpacked(pack(content))
 
 
 @pytest.mark.parametrize("content", [zip_of({"data.bin": NOISE}), tar_of({"data.bin": NOISE}, "w:gz")])

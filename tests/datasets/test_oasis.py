@@ -85,6 +85,33 @@ def test_an_incomplete_subject_is_named(write_oasis, tmp_path, missing):
         data.fetch(FetchRequest(accept_licence=True, source=tree))
 
 
+def test_a_torn_scan_is_refused_before_it_is_taken_over(write_oasis, tmp_path):
+    tree = write_oasis(tmp_path / "mine")
+    path = tree / "OASIS_OAS1_0003_MR1" / "slice_norm.nii.gz"
+    sound = path.read_bytes()
+    data = Oasis2D(OasisParams(subset=6), tmp_path / "cache")
+    for torn in (sound[:-100], sound[:200] + bytes([sound[200] ^ 1]) + sound[201:]):
+        path.write_bytes(torn)
+        with pytest.raises(DatasetError, match=r"mine: .*0003_MR1/slice_norm\.nii\.gz is torn .*--from"):
+            data.fetch(FetchRequest(accept_licence=True, source=tree))
+    path.write_bytes(sound)
+    data.fetch(FetchRequest(accept_licence=True, source=tree))
+    assert len(data.pairs()) == 6
+
+
+def test_a_file_that_was_damaged_later_is_named_with_the_command_that_mends_it(oasis_archive, tmp_path):
+    data = Oasis2D(OasisParams(subset=6), tmp_path)
+    data.fetch(FetchRequest(accept_licence=True, source=oasis_archive))
+    (path,) = tmp_path.rglob("OASIS_OAS1_0003_MR1/slice_norm.nii.gz")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        DatasetError, match=r"0003_MR1/slice_norm\.nii\.gz: .*; python -m .*, fetch oasis2d mends it"
+    ):
+        data.load("OAS1_0001-OAS1_0003")
+    data.fetch(FetchRequest(offline=True))
+    assert data.load("OAS1_0001-OAS1_0003").info.subjects == ("OAS1_0001", "OAS1_0003")
+
+
 def test_an_archive_of_something_else_is_refused(tmp_path):
     other = tmp_path / "other.tar"
     (tmp_path / "note.txt").write_text("hello")

@@ -209,16 +209,46 @@ def test_a_hostile_archive_leaves_nothing_and_the_cache_usable(raw, remote, serv
     assert unpacked(raw) == FILES
 
 
+@pytest.mark.parametrize("damage", [lambda sound: sound[:-30], lambda sound: archive_of({"other.bin": b"x"})])
+def test_a_refused_download_is_asked_for_again_and_may_be_another_then(raw, remote, server, damage):
+    sound = server.files["/toy.zip"]
+    server.files["/toy.zip"] = damage(sound)
+    with pytest.raises(FetchError, match=r"fetch it again, or give a sound copy|Download it again"):
+        raw.obtain(remote, CONTENTS, ALLOWED)
+    assert not (raw.path / "unpacked").exists()
+    server.files["/toy.zip"] = sound
+    raw.obtain(remote, CONTENTS, FetchRequest())
+    assert unpacked(raw) == FILES
+
+
+class Told(NoProgress):
+    """Keeps what a user is told last."""
+
+    text = ""
+
+    def message(self, text):
+        self.text = text
+
+
+def test_a_copy_that_is_not_needed_is_left_out_aloud(raw, remote, tmp_path):
+    told = Told()
+    raw.obtain(remote, CONTENTS, ALLOWED)
+    (tmp_path / "mine.zip").write_bytes(archive_of({"toy/S02/image.bin": b"other"}))
+    raw.obtain(remote, CONTENTS, FetchRequest(source=tmp_path / "mine.zip", progress=told))
+    assert told.text.startswith(f"toy: is complete in {raw.path}; {tmp_path / 'mine.zip'} is not needed")
+    assert unpacked(raw) == FILES
+
+
 def test_who_waits_for_another_process_is_told(raw, remote):
     other = FileLock(raw.path.with_name("1.lock"))
     raw.path.parent.mkdir(parents=True)
 
-    class Told(NoProgress):
+    class Waiting(Told):
         def message(self, text):
-            self.text = text
+            super().message(text)
             other.release()
 
-    told = Told()
+    told = Waiting()
     with other:
         raw.obtain(remote, CONTENTS, FetchRequest(accept_licence=True, progress=told))
     assert told.text == f"toy: another process is at work in {raw.path}; waiting for it"

@@ -1,8 +1,12 @@
 """Headers as scanners and converters write them, good and bad."""
 
+import gzip
+import struct
+
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from datasets.reading import ImageError, dimension_of, read_image
 
@@ -67,6 +71,37 @@ def test_a_plane_is_2d_however_many_dimensions_of_one_sample_follow(write_nifti,
     assert dimension_of(path) == 2
     image = read_image(path)
     assert (image.GetDimension(), image.GetSize()) == (2, (8, 9))
+
+
+@pytest.mark.parametrize(
+    "name", ["image.nii", "image.nii.gz", "image.hdr", "image.img", "image.mha", "image.nrrd"]
+)
+def test_torn_voxels_are_refused_in_every_format(tmp_path, name):
+    path = tmp_path / name
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(path))
+    assert read_image(path).GetSize() == VOXELS.shape[::-1]
+    voxels = path.with_suffix(".img") if path.suffix == ".hdr" else path
+    voxels.write_bytes(voxels.read_bytes()[: voxels.stat().st_size * 2 // 3])
+    with pytest.raises(ImageError, match=rf"{name}: cannot be read as an image: .*: put a sound copy in its"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".img.gz"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda voxels: gzip.compress(voxels)[:-20], "cannot be read as an image"),
+        (lambda voxels: gzip.compress(struct.pack("<f", np.nan) + voxels[4:]), "holds NaN"),
+    ],
+    ids=["torn", "NaN"],
+)
+def test_a_pair_of_nifti_files_is_searched_for_what_itk_passes_over(tmp_path, suffix, damage, message):
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / "image.hdr"))
+    voxels = tmp_path / "image.img"
+    (tmp_path / "image.img.gz").write_bytes(damage(voxels.read_bytes()))
+    voxels.unlink()
+    with pytest.raises(ImageError, match=message):
+        read_image(tmp_path / f"image{suffix}")
 
 
 @pytest.mark.parametrize("length", [0, 3, 200, 347])

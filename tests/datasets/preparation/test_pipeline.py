@@ -1,6 +1,7 @@
 """Whole preparations: what comes along, what is kept, and what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -103,6 +104,50 @@ def test_what_a_prealignment_depends_on_tells_it_apart(pair, tmp_path, change):
     prepare(pair, asked, tmp_path, "set")
     prepare(pair, replace(asked, **change), tmp_path, "set")
     assert kept(tmp_path) == ["transform.h5"] * 2
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import SimpleITK as sitk
+from datasets.pair import Pair, PairInfo
+from datasets.preparation import Preparation, prepare, version
+
+root, cache = map(Path, sys.argv[1:])
+images = [sitk.ReadImage(str(root / (name + ".mha"))) for name in ("fixed", "moving")]
+pair = Pair(PairInfo("one", 3, ("a", "b"), "test"), *images)
+prepare(pair, Preparation(prealignment="rigid", bias_correction="n4"), cache, "set")
+print(version())
+"""
+
+
+def test_changed_code_is_another_result_of_its_step_and_another_version_of_all(pair, tmp_path, checkout):
+    """In a copy of the package, whose sources are changed one after the other."""
+    shutil.copytree(
+        checkout / "datasets", tmp_path / "datasets", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("fixed", "moving"):
+        sitk.WriteImage(getattr(pair, name), str(tmp_path / f"{name}.mha"))
+
+    def run(changed=None):
+        if changed:
+            with (tmp_path / "datasets" / "preparation" / changed).open("a") as source:
+                source.write("# changed\n")
+        command = [sys.executable, "-c", SCRIPT, tmp_path, tmp_path / "cache"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout, kept(tmp_path / "cache")
+
+    image, transform = "image.mha", "transform.h5"
+    first, made = run()
+    assert run() == (first, made)
+    assert made == [image, image, transform]
+    second, made = run("prealignment.py")
+    assert made == [image, image, transform, transform]
+    third, made = run("intensities.py")
+    assert made[:4] == [image] * 4
+    fourth, same = run("resolution.py")
+    assert same == made
+    assert len({first, second, third, fourth}) == 4
 
 
 def test_another_image_is_another_prealignment(pair, tmp_path):

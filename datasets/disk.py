@@ -1,0 +1,83 @@
+"""Writing to a disk that may be full or refuse: which file it was, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from datasets.base import FetchError
+from datasets.compressed import check_compressed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Say which file could not be written, and what to do, when the disk is full or refuses.
+
+    Raises
+    ------
+    FetchError
+        Instead of any ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise FetchError(
+                f"{path}: the disk is full or a quota is reached: make room, then give the same command again; "
+                "it continues with what is there"
+            ) from None
+        raise FetchError(f"{error.filename or path}: {error.strerror or error}") from None
+
+
+def write_image(image: sitk.Image, path: Path) -> None:
+    """Write an image and make sure that all of it is there: ITK may say nothing when the end did not fit.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+        Any.
+    path : Path
+        ``.mha``, which is not compressed, or ``.nii.gz``.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    try:
+        sitk.WriteImage(image, str(path), useCompression=False)
+        check_compressed(path)
+    except (RuntimeError, OSError, EOFError, zlib.error):
+        raise _not_written() from None
+    voxels = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel()
+    if path.suffix == ".mha" and path.stat().st_size < voxels * image.GetSizeOfPixelComponent():
+        raise _not_written()
+
+
+def write_transform(transform: sitk.Transform, path: Path) -> None:
+    """Write a transform.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    try:
+        sitk.WriteTransform(transform, str(path))
+    except RuntimeError:
+        raise _not_written() from None
+
+
+def _not_written() -> OSError:
+    """Return what ITK leaves out: it does not say why it could not write."""
+    return OSError(
+        errno.EIO,
+        "cannot be written: is the disk full or a quota reached? make room, then give the same command again",
+    )
