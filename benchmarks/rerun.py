@@ -138,7 +138,7 @@ def rerun(
         "dataset": (identity.dataset_version, dataset.versions().get(identity.pair_id, "absent")),
     }
     limits = Limits(config.limits.timeout_s, config.limits.memory_mib)
-    job = Job(record.job_id, identity, limits, keep_panels=False)
+    job = Job(record.job_id, identity, limits, keep_panels=False, keep_transform=False)
     settings = replace(run_settings(config, cache_root, scratch), device=identity.device, concurrent_jobs=1)
     store = RecordStore(scratch / "records.jsonl")
     with LocalWorkers(settings) as workers:

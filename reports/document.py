@@ -10,6 +10,7 @@ import yaml
 from benchmarks.gates import GateResult
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
+from benchmarks.stack_record import StackAlignment
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.figures.drawing import Gallery, Picture
@@ -22,6 +23,7 @@ from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.stack_tables import stack_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -59,12 +61,15 @@ class Background:
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart.
+    stacks : tuple of StackAlignment
+        How straight each run left the stacks of sections among the datasets.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
     noise: NoiseFloors
+    stacks: tuple[StackAlignment, ...] = ()
 
 
 def report_text(
@@ -95,13 +100,14 @@ def report_text(
     return "\n\n".join(parts) + "\n"
 
 
-def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
+def report_tables(study: Study, noise: NoiseFloors, stacks: Sequence[StackAlignment] = ()) -> list[Table]:
     """Return the tables of scores, tests and costs of a report."""
     config = study.config
     scores = [
         *summary_tables(config, study, noise),
         *further_tables(config, study),
         *pair_tables(config, study),
+        *stack_tables(study, stacks),
     ]
     tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
@@ -164,10 +170,20 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         if said := background.descriptions.get(dataset):
             parts.append(escape(said))
         parts.append(render_table(summary))
+        parts += _stacks(study, background, dataset)
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
         parts.append(details(further.title, render_table(further)))
     return parts
+
+
+def _stacks(study: Study, background: Background, dataset: str) -> list[str]:
+    stacks = [stack for stack in background.stacks if stack.dataset == dataset]
+    return [
+        part
+        for table in stack_tables(study, stacks)
+        for part in (f"#### {escape(table.title)}", render_table(table))
+    ]
 
 
 def _failures(study: Study) -> list[str]:

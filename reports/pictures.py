@@ -9,10 +9,12 @@ from pathlib import Path
 
 from benchmarks.aggregation import PairKey
 from benchmarks.catalogue import METRICS
+from benchmarks.stack_record import StackAlignment
 from reports.figures.agreement import agreement_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
+from reports.figures.drift import drift_plate
 from reports.figures.extremes import CHOSEN_BY, Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
@@ -57,7 +59,9 @@ class Pictures:
         return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
-def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
+def draw_pictures(
+    study: Study, folder: Path, dataset: str, stacks: Sequence[StackAlignment] = ()
+) -> Pictures:
     """Draw the figures of a dataset below ``folder`` and return where they lie."""
     # Slices are kept, and scores and times compared, under one thread count; the scaling is of all.
     one = study.under_first_threads
@@ -65,6 +69,7 @@ def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
     with styled():
         ranking = next((r for name in CHOSEN_BY if (r := rank_runs(one, dataset, METRICS[name]))), None)
         scores = [
+            *(drift_plate(study, stack) for stack in stacks if stack.dataset == dataset),
             tradeoff_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
             spread_plate(one, dataset),

@@ -11,6 +11,7 @@ from benchmarks.commands.shared import ConfigArgument, ResultsOption, console, u
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
+from benchmarks.stack_alignment import align_stacks
 from reports.document import Background
 from reports.publish import publish as publish_run
 from reports.publish import render
@@ -37,5 +38,6 @@ def _publish_run(folder: ResultsFolder) -> None:
     if run.pending:
         raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")
     noise = load_noise_floors(folder.path.parent)
-    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise)
+    stacks = align_stacks(run.config, run.records, folder.path)
+    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise, stacks)
     publish_run(folder.path, Path.cwd(), run.config, run.records, background)

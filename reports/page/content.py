@@ -30,6 +30,7 @@ from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.stack_tables import stack_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -211,8 +212,10 @@ def _sections(
     folds = [["Config", settings]]
     if schedules := effective_schedules(study):
         folds.insert(0, ["What each run did, in its backend's own terms", schedules])
+    along = list(map(plain_table, stack_tables(study, background.stacks)))
     none = f"None: all {counted(len(study.records), 'job')} ended ok."
     return [
+        *([_section("Along the stack", [], along)] if along else []),
         *_evidence(study),
         _section("Time and memory", [], costs),
         _section(
