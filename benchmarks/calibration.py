@@ -152,7 +152,7 @@ def _named(job: Job, name: str) -> Job:
     """Return the job under another name; its id is its own whatever an id is made of."""
     identity = job.identity.model_copy(update={"run": name})
     digest = hashlib.sha256(f"{job.job_id}/{name}".encode()).hexdigest()[: len(job.job_id)]
-    return replace(job, job_id=digest, identity=identity, keep_panels=False)
+    return replace(job, job_id=digest, identity=identity, keep_panels=False, keep_transform=False)
 
 
 def _calibration(label: str, records: Sequence[RunRecord]) -> Calibration:

@@ -247,6 +247,19 @@ class ReportConfig(Section):
         return columns
 
 
+class ProtocolConfig(Section):
+    """Asks for ``protocol.json``: the numbers of one run beside those of an oracle, pair by pair.
+
+    Attributes
+    ----------
+    ours, oracle : str
+        Run labels. The transforms of both are kept, to tell how far they lie apart.
+    """
+
+    ours: str
+    oracle: str
+
+
 class Config(Section):
     """A whole benchmark.
 
@@ -270,6 +283,11 @@ class Config(Section):
         Where the jobs run: on a cluster with a queue; None takes this machine.
     gates : tuple of gates
         Conditions with PASS or FAIL.
+    stacks : tuple of str
+        Names of the datasets whose pairs are consecutive sections: their transforms are kept and composed along the
+        stack.
+    protocol : ProtocolConfig or None
+        Asks for ``protocol.json``.
     """
 
     name: Name
@@ -285,6 +303,8 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     cluster: ClusterConfig | None = None
     gates: tuple[Gate, ...] = ()
+    stacks: tuple[str, ...] = ()
+    protocol: ProtocolConfig | None = None
     figures: FiguresConfig = FiguresConfig()
     report: ReportConfig = ReportConfig()
 

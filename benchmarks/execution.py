@@ -23,6 +23,7 @@ from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
 from benchmarks.gradient_check import TimeLeft, check_backend
 from benchmarks.gradient_record import GradientCheck
+from benchmarks.kept_transforms import ARTEFACT, kept_name, write_kept
 from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
@@ -32,6 +33,7 @@ from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status, storable
 from benchmarks.stacks import write_stacks
+from benchmarks.transform_artefacts import kept_transform
 from benchmarks.worker_protocol import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
@@ -173,6 +175,10 @@ class Executor:
         registration = measurement.registration
         measurement.before = self._start(job.identity, pair, images)
         measurement.after = evaluate(pair, registration.transform, registration.inverse, images)
+        if job.keep_transform:
+            name = kept_name(job.job_id)
+            write_kept(self._settings.run.results / name, kept_transform(pair, registration.transform))
+            measurement.artefacts[ARTEFACT] = name
         if job.keep_panels:
             name = panels_name(job.job_id)
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))

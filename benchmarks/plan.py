@@ -23,6 +23,7 @@ from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
+from benchmarks.transform_requests import check_requests, check_sections, wants_transforms
 from datasets.base import Dataset
 from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
@@ -58,12 +59,15 @@ class Job:
         What it may take; no part of the identity.
     keep_panels : bool
         Whether the slices for figures are kept.
+    keep_transform : bool
+        Whether the transform is kept.
     """
 
     job_id: str
     identity: Identity
     limits: Limits
     keep_panels: bool
+    keep_transform: bool
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         chosen = config.all_datasets[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
+        check_sections(config, chosen.name, pairs, source)
         versions, dataset_params = dataset.versions(), _dump(dataset.params)
         checked = _pairs_to_check(config, pairs)
         for item in sets:
@@ -177,8 +182,16 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         device=config.resources.device,
                         gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
                     )
-                    shown = pair.pair_id in kept and repeat == 0 and threads == counts[0]
-                    jobs.append(Job(job_id(identity, item.twin), identity, limits, keep_panels=shown))
+                    first = repeat == 0 and threads == counts[0]
+                    jobs.append(
+                        Job(
+                            job_id(identity, item.twin),
+                            identity,
+                            limits,
+                            keep_panels=first and pair.pair_id in kept,
+                            keep_transform=first and wants_transforms(config, chosen.name, item.label),
+                        )
+                    )
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
     return Plan(
@@ -308,6 +321,7 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
     if config.figures.oracle is not None and config.figures.oracle not in labels:
         hint = nearest_hint(config.figures.oracle, labels)
         raise ConfigError(f"{source}: figures.oracle: no run labelled {config.figures.oracle!r}{hint}")
+    check_requests(config, labels, source)
 
 
 def _gradient_check(

@@ -139,7 +139,7 @@ def rerun(
         "dataset": (identity.dataset_version, dataset.versions().get(identity.pair_id, "absent")),
     }
     label = next((job.run for job in manifest.jobs if job.job_id == record.job_id), identity.run)
-    job = Job(record.job_id, identity, _limits(config, label), keep_panels=False)
+    job = Job(record.job_id, identity, _limits(config, label), keep_panels=False, keep_transform=False)
     settings = replace(run_settings(config, cache_root, scratch), device=identity.device, concurrent_jobs=1)
     store = RecordStore(scratch / "records.jsonl")
     with LocalWorkers(settings) as workers:

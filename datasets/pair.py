@@ -24,12 +24,15 @@ class PairInfo:
         The subjects whose images take part; statistics resample these, not pairs.
     kind : str
         What distinguishes the pair inside its dataset (``translation``, ``affine``, ``inter-subject``, ...).
+    sections : tuple of int or None
+        Places of the fixed and the moving image in the stack whose sections they are; None of other pairs.
     """
 
     pair_id: str
     dimension: int
     subjects: tuple[str, ...]
     kind: str
+    sections: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,4 +14,5 @@ BUILTIN = {
     "stack": "datasets.stack:StackPairs",
     "template2d": "datasets.template:Template2D",
     "template3d": "datasets.template:Template3D",
+    "template_stack": "datasets.template_stack:TemplateStack",
 }

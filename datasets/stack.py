@@ -102,7 +102,10 @@ class StackPairs(PreparedDataset[StackParams]):
             When the stack cannot be read, or has too few sections.
         """
         subject = self.params.path.name.partition(".")[0]
-        return tuple(PairInfo(pair_id, 2, (subject,), "consecutive") for pair_id in self._indices)
+        return tuple(
+            PairInfo(pair_id, 2, (subject,), "consecutive", sections=indices)
+            for pair_id, indices in self._indices.items()
+        )
 
     def read(self, pair_id: str) -> Pair:
         """Read two sections.

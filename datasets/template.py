@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -22,7 +22,7 @@ from datasets.recipes import RECIPES_2D, RECIPES_3D, Recipe
 
 SUBJECT = "icbm152"
 
-_RECIPE_CODE = (
+RECIPE_CODE = (
     "appearance.py",
     "draws.py",
     "grid.py",
@@ -66,10 +66,15 @@ class Template3DParams:
 
 
 class TemplateDataset(Dataset[ParamsT]):
-    """What the two datasets share: a derived folder in the cache, made when first needed."""
+    """What datasets made from the template share: a derived folder in the cache, made when first needed.
 
-    dimension: ClassVar[int]
-    recipes: ClassVar[tuple[Recipe, ...]]
+    Attributes
+    ----------
+    code : tuple of str
+        The modules of this package that the content of its pairs depends on.
+    """
+
+    code: ClassVar[tuple[str, ...]] = RECIPE_CODE
 
     @property
     def version(self) -> str:
@@ -93,10 +98,6 @@ class TemplateDataset(Dataset[ParamsT]):
             for info in self.pairs():
                 self._folder.checked(info.pair_id)
 
-    def pairs(self) -> tuple[PairInfo, ...]:
-        """List the pairs without reading an image."""
-        return tuple(synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes)
-
     def load(self, pair_id: str) -> Pair:
         """Read one pair from the cache, which is filled or mended first where necessary.
 
@@ -117,13 +118,14 @@ class TemplateDataset(Dataset[ParamsT]):
     def _geometry(self) -> str: ...
 
     @abstractmethod
-    def _stage(self) -> synthesis.Stage: ...
+    def _made(self) -> Iterator[Pair]:
+        """Make the pairs one by one."""
 
     @cached_property
     def _version(self) -> str:
         parts = {
             "template": icbm152.fingerprint(),
-            **{name: sha256(Path(__file__).with_name(name)) for name in _RECIPE_CODE},
+            **{name: sha256(Path(__file__).with_name(name)) for name in self.code},
             **{package: package_version(package) for package in ("numpy", "scipy", "SimpleITK")},
         }
         return _digest(parts)
@@ -137,11 +139,28 @@ class TemplateDataset(Dataset[ParamsT]):
         )
 
     def _generate(self, folder: Path) -> None:
-        for pair in synthesis.make_pairs(self._stage(), self.recipes, SUBJECT):
+        for pair in self._made():
             stored.write_pair(folder / pair.info.pair_id, pair)
 
 
-class Template2D(TemplateDataset[Template2DParams]):
+class DeformedTemplate(TemplateDataset[ParamsT]):
+    """One pair for each of a list of recipes."""
+
+    dimension: ClassVar[int]
+    recipes: ClassVar[tuple[Recipe, ...]]
+
+    def pairs(self) -> tuple[PairInfo, ...]:
+        """List the pairs without reading an image."""
+        return tuple(synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes)
+
+    @abstractmethod
+    def _stage(self) -> synthesis.Stage: ...
+
+    def _made(self) -> Iterator[Pair]:
+        return synthesis.make_pairs(self._stage(), self.recipes, SUBJECT)
+
+
+class Template2D(DeformedTemplate[Template2DParams]):
     """Axial slices, 256×256 at 1 mm, one pair for each kind of deformation."""
 
     name = "template2d"
@@ -159,7 +178,7 @@ class Template2D(TemplateDataset[Template2DParams]):
         )
 
 
-class Template3D(TemplateDataset[Template3DParams]):
+class Template3D(DeformedTemplate[Template3DParams]):
     """Volumes, deformed at 1 mm and then averaged to the asked spacing."""
 
     name = "template3d"

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from pydantic_core import to_json
+
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import NoiseFloors
+from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_tables, report_text
 from reports.export import pair_json, results_csv
 from reports.figures.drawing import FOLDER as FIGURES
@@ -17,6 +20,7 @@ from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.page.render import page_text
 from reports.pictures import draw_pictures
+from reports.protocol import PROTOCOL, protocol_json
 from reports.study import Records, Study
 from reports.table_files import FOLDER as TABLES
 from reports.table_files import SUFFIXES as TABLE_SUFFIXES
@@ -25,6 +29,7 @@ from reports.table_files import write_tables
 PAIRS = "pairs"
 PAGE = "report.html"
 SELECTIONS = "selections"
+STACKS = "stacks.json"
 
 
 def build_report(
@@ -37,8 +42,11 @@ def build_report(
     pending: int = 0,
     noise: NoiseFloors = NO_CALIBRATION,
     selection: Sequence[str] = (),
+    stacks: Sequence[StackAlignment] = (),
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
+
+    ``stacks.json`` and ``protocol.json`` too, where the config asks for them.
 
     Those of an older report are deleted; records and kept slices are only read. The same input gives the same bytes.
 
@@ -61,6 +69,8 @@ def build_report(
     selection : sequence of str
         What the records were chosen by, ``KEY=PATTERN`` each. Where there is any, the report goes to a folder of its
         own below ``folder / "selections"``, and that of the whole stays.
+    stacks : sequence of StackAlignment
+        How straight each run left the stacks of sections.
 
     Returns
     -------
@@ -70,19 +80,22 @@ def build_report(
     study = Study.of(config, records)
     target = folder / SELECTIONS / file_safe(" ".join(selection)) if selection else folder
     target.mkdir(parents=True, exist_ok=True)
-    pictures = {dataset: draw_pictures(study, folder, dataset, target) for dataset in study.datasets}
+    pictures = {dataset: draw_pictures(study, folder, dataset, stacks, target) for dataset in study.datasets}
     numbers = _write_numbers(study, target)
     drawn = [found.paths for found in pictures.values()]
     for suffix in SUFFIXES:
         _remove_others(target, FIGURES, suffix, set().union(*drawn))
     _remove_others(target, PAIRS, ".json", numbers)
-    tables = write_tables(target, report_tables(study, noise))
+    tables = write_tables(target, report_tables(study, noise, stacks))
     for suffix in TABLE_SUFFIXES:
         _remove_others(target, TABLES, suffix, tables)
-    background = Background(command, descriptions, pending, noise, tuple(selection))
+    background = Background(command, descriptions, pending, noise, tuple(selection), tuple(stacks))
     report = target / "report.md"
     gates = evaluate_gates(config, study.records)
     _write(report, report_text(study, background, gates, pictures))
+    _write_if(target / STACKS, _stacks_json(stacks) if stacks else None)
+    protocol = protocol_json(study, config.protocol, gates, folder) if config.protocol else None
+    _write_if(target / PROTOCOL, protocol)
     _write(target / PAGE, page_text(study, background, gates, pictures, folder, target))
     return report
 
@@ -100,6 +113,18 @@ def _write_numbers(study: Study, folder: Path) -> set[str]:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_if(path: Path, text: str | None) -> None:
+    """Write a file, or delete that of an older report where there is nothing to write."""
+    if text is None:
+        path.unlink(missing_ok=True)
+    else:
+        _write(path, text)
+
+
+def _stacks_json(stacks: Sequence[StackAlignment]) -> str:
+    return to_json([stack.model_dump(mode="json") for stack in stacks], indent=1).decode() + "\n"
 
 
 def _remove_others(folder: Path, below: str, suffix: str, keep: set[str]) -> None:

@@ -10,6 +10,7 @@ import yaml
 from benchmarks.gates import GateResult
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
+from benchmarks.stack_record import StackAlignment
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.figures.drawing import Gallery, Picture
@@ -28,6 +29,7 @@ from reports.significance import (
     rank_tables,
     without_intervals,
 )
+from reports.stack_tables import stack_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -73,6 +75,8 @@ class Background:
         How far times of equals lie apart.
     selection : tuple of str
         What the records were chosen by; empty where they are all.
+    stacks : tuple of StackAlignment
+        How straight each run left the stacks of sections among the datasets.
     """
 
     command: str
@@ -80,6 +84,7 @@ class Background:
     pending: int
     noise: NoiseFloors
     selection: tuple[str, ...] = ()
+    stacks: tuple[StackAlignment, ...] = ()
 
 
 def report_text(
@@ -110,13 +115,14 @@ def report_text(
     return "\n\n".join(parts) + "\n"
 
 
-def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
+def report_tables(study: Study, noise: NoiseFloors, stacks: Sequence[StackAlignment] = ()) -> list[Table]:
     """Return the tables of scores, tests, costs, gradients and failures of a report."""
     config = study.config
     scores = [
         *summary_tables(config, study, noise),
         *further_tables(config, study),
         *pair_tables(config, study),
+        *stack_tables(study, stacks),
     ]
     tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
@@ -190,11 +196,21 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         if said := background.descriptions.get(dataset):
             parts.append(escape(said))
         parts.append(render_table(summary))
+        parts += _stacks(study, background, dataset)
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
         if further.rows:
             parts.append(details(further.title, render_table(further)))
     return parts
+
+
+def _stacks(study: Study, background: Background, dataset: str) -> list[str]:
+    stacks = [stack for stack in background.stacks if stack.dataset == dataset]
+    return [
+        part
+        for table in stack_tables(study, stacks)
+        for part in (f"#### {escape(table.title)}", render_table(table))
+    ]
 
 
 def _failures(study: Study) -> list[str]:

@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmarks.aggregation import PairKey
+from benchmarks.stack_record import StackAlignment
 from reports.figures.agreement import agreement_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
+from reports.figures.drift import drift_plate
 from reports.figures.extremes import Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
@@ -57,7 +59,13 @@ class Pictures:
         return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
-def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None = None) -> Pictures:
+def draw_pictures(
+    study: Study,
+    folder: Path,
+    dataset: str,
+    stacks: Sequence[StackAlignment] = (),
+    target: Path | None = None,
+) -> Pictures:
     """Draw the figures of a dataset and return where they lie.
 
     Parameters
@@ -68,6 +76,8 @@ def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None 
         Results folder, with kept slices.
     dataset : str
         Of which dataset.
+    stacks : sequence of StackAlignment
+        How straight each run left the stacks of sections.
     target : Path or None
         The figures are written below it; None takes the results folder.
     """
@@ -78,6 +88,7 @@ def draw_pictures(study: Study, folder: Path, dataset: str, target: Path | None 
     with styled():
         ranking = rank_runs(one, dataset, leading_metric(one, dataset))
         scores = [
+            *(drift_plate(study, stack) for stack in stacks if stack.dataset == dataset),
             tradeoff_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
             spread_plate(one, dataset),

@@ -51,7 +51,9 @@ def publish(
     """
     parts_of_readme(root)
     study = Study.of(config, records)
-    pictures = {dataset: draw_pictures(study, folder, dataset) for dataset in study.datasets}
+    pictures = {
+        dataset: draw_pictures(study, folder, dataset, background.stacks) for dataset in study.datasets
+    }
     target = root / FIGURES
     shutil.rmtree(target, ignore_errors=True)
     # Vector graphics would be most of what a clone has to load; a report of one's own has them.

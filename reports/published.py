@@ -16,6 +16,7 @@ from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import Calibration, NoiseFloors
 from benchmarks.records import Frozen, RunRecord
+from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_text
 from reports.pictures import Pictures
 from reports.study import Study
@@ -39,6 +40,8 @@ class RunFacts(Frozen):
         What each dataset says of itself.
     calibrations : tuple of Calibration
         Those that hold for its records.
+    stacks : tuple of StackAlignment
+        How straight each run left the stacks of sections.
     pictures : dict
         Title, caption and place of every figure, by dataset.
     """
@@ -46,6 +49,7 @@ class RunFacts(Frozen):
     command: str
     descriptions: dict[str, str]
     calibrations: tuple[Calibration, ...]
+    stacks: tuple[StackAlignment, ...] = ()
     pictures: dict[str, Any]
 
 
@@ -87,6 +91,7 @@ class PublishedRun:
             command=without_paths(background.command),
             descriptions=dict(background.descriptions),
             calibrations=calibrations,
+            stacks=background.stacks,
             pictures=_PICTURES.dump_python(dict(pictures), mode="json"),
         )
         kept = tuple(_public(record, names) for record in records)
@@ -96,7 +101,9 @@ class PublishedRun:
     def results(self) -> str:
         """The text of ``RESULTS.md``."""
         noise = NoiseFloors(self.facts.calibrations)
-        background = Background(self.facts.command, self.facts.descriptions, 0, noise)
+        background = Background(
+            self.facts.command, self.facts.descriptions, 0, noise, stacks=self.facts.stacks
+        )
         pictures = _PICTURES.validate_python(self.facts.pictures)
         gates = evaluate_gates(self.config, self.records)
         text = report_text(Study.of(self.config, self.records), background, gates, pictures)

@@ -1,6 +1,7 @@
 """Every config of the repository says only what a config may say."""
 
 import gc
+import json
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -88,6 +89,21 @@ def records_of(config, jobs, cache, results):
         gc.unfreeze()  # an executor expects the process to be its own
 
 
+def check_protocol(protocol):
+    """Assert that the protocol of a run that ended well lacks no number."""
+    assert [fixture["pair"] for fixture in protocol["fixtures"]]
+    for fixture in protocol["fixtures"]:
+        assert 0 < fixture["our_rmse"] < 1
+        assert 0 < fixture["oracle_rmse"] < 1
+        assert 0 < fixture["params_l2"] < 50
+        assert fixture["differentiable_ok"] is True
+        assert fixture["similarity"] == "ssd"
+        assert fixture["forward_ms"]["max"] >= fixture["forward_ms"]["mean"] > 0
+        assert fixture["backward_ms"]["max"] >= fixture["backward_ms"]["mean"] > 0
+    assert protocol["oracle"]["similarity"] == "MeanSquares"
+    assert [gate["verdict"] in ("PASS", "FAIL") for gate in protocol["gates"]["results"]] == [True, True]
+
+
 def overrides_for(config, listed, *, quick):
     """Return what a config needs here: a list, as many pairs as an imitation has, and to be quick few iterations."""
     asked = ["timing.repeats=1", "timing.warmup=0", "resources.threads=1"] if quick else []
@@ -161,6 +177,9 @@ def test_it_runs_to_its_report_on_a_small_imitation(name, head_list, cached, tmp
         assert whole.figures.pairs == ("*",)
         (panels,) = (results / "figures" / "pairs").rglob("panels*.csv")
         assert "lmreg,image,SimpleITK," in panels.read_text()
+    assert (results / "protocol.json").exists() == (config.protocol is not None)
+    if config.protocol:
+        check_protocol(json.loads((results / "protocol.json").read_text()))
 
 
 @pytest.mark.filterwarnings("default")  # as in a worker: third parties warn

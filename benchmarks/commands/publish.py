@@ -32,6 +32,7 @@ def publish(
 
 
 def _publish_run(folder: ResultsFolder) -> None:
+    from benchmarks.stack_alignment import align_stacks
     from reports.document import Background
     from reports.publish import publish as publish_run
 
@@ -39,5 +40,6 @@ def _publish_run(folder: ResultsFolder) -> None:
     if run.pending:
         raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")
     noise = load_noise_floors(folder.path.parent)
-    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise)
+    stacks = align_stacks(run.config, run.records, folder.path)
+    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise, stacks=stacks)
     publish_run(folder.path, Path.cwd(), run.config, run.records, background)

@@ -8,11 +8,13 @@ from benchmarks.commands.shared import console
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder, StoredRun
+from benchmarks.stack_alignment import align_stacks
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
 from reports.markdown import one_line
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.stack_tables import stack_tables
 from reports.study import Study
 from reports.summary import summary_tables
 from reports.terminal import terminal_table
@@ -24,6 +26,7 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
     config = stored.config
     study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
+    stacks = align_stacks(config, stored.records, folder.path)
     path = build_report(
         folder.path,
         config,
@@ -32,11 +35,12 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
         command=stored.manifest.command,
         pending=stored.pending,
         noise=noise,
+        stacks=stacks,
         selection=stored.selection,
     )
     gates = evaluate_gates(config, stored.records)
     tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]
-    tables += scaling_tables(config, study, noise)
+    tables += [*scaling_tables(config, study, noise), *stack_tables(study, stacks)]
     tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
     for table in tables:
         console.print(terminal_table(table))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
 
 import matplotlib.patheffects
 import numpy as np
 from matplotlib.axes import Axes
 
 from benchmarks.aggregation import PairKey, PairResult
+from benchmarks.artefact_files import read_artefact
 from benchmarks.panels import Panel, panels_name, read_panels
 from benchmarks.stacks import Stack, read_stacks
 from reports.figures.style import FAINT
@@ -24,8 +24,6 @@ STACKS = "stacks"
 # Planes on whose pictures the patient's left is on the right.
 WITH_SIDES = frozenset({"axial", "coronal"})
 MARGIN = 0.08
-
-Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def kept_stacks(folder: Path, kept: KeptSlices) -> dict[str, dict[str, Stack]]:
             continue
         # Without its stack a run is shown by the slices that figures show.
         with suppress(ValueError):
-            stacks[one.run.label] = _read_file(folder, path, read_stacks)
+            stacks[one.run.label] = read_artefact(folder, path, read_stacks)
     return stacks
 
 
@@ -117,23 +115,10 @@ def slices_path(result: PairResult, folder: Path) -> str | None:
 
 
 def _read(folder: Path, path: str) -> dict[str, Panel]:
-    panels = _read_file(folder, path, read_panels)
+    panels = read_artefact(folder, path, read_panels)
     if not panels:
         raise ValueError(f"{path} holds no slice")
     return {plane: _cropped(panel) for plane, panel in panels.items()}
-
-
-def _read_file(folder: Path, path: str, read: Callable[[Path], Kept]) -> Kept:
-    file = (folder / path).resolve()
-    if not file.is_relative_to(folder.resolve()):
-        raise ValueError(f"{path} lies outside the results folder")
-    if not file.is_file():
-        raise ValueError(f"{path} is missing")
-    try:
-        return read(file)
-    except Exception as error:
-        # A damaged archive raises whatever its decoder stumbles over; none of it may cost the report.
-        raise ValueError(f"{path} cannot be read") from error
 
 
 def _require_same_grid(first: Mapping[str, Panel], other: Mapping[str, Panel]) -> None:

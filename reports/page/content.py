@@ -37,6 +37,7 @@ from reports.significance import (
     rank_tables,
     without_intervals,
 )
+from reports.stack_tables import stack_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -225,9 +226,11 @@ def _sections(
     folds = [["Config", settings]]
     if schedules := effective_schedules(study):
         folds.insert(0, ["What each run did, in its backend's own terms", schedules])
+    along = list(map(plain_table, stack_tables(study, background.stacks)))
     none = f"None: all {counted(len(study.records), 'job')} ended ok."
     return [
         *_evidence(study, background.noise),
+        *([_section("Along the stack", [], along)] if along else []),
         _section("Time and memory", [], costs),
         _section(
             "Failures", [] if failures.rows else [none], [plain_table(failures)] if failures.rows else []

@@ -216,3 +216,41 @@ def test_a_misspelt_parameter_of_a_block_is_named_with_its_place():
     assert str(caught.value) == (
         "x.yaml: dataset.params.preparation: unknown parameter 'spacing' (did you mean 'spacing_mm'?)"
     )
+
+
+def test_transforms_are_kept_of_the_runs_that_a_protocol_compares_once(toy_config, plan):
+    config = toy_config(
+        "Shift",
+        "Raises",
+        "Exits",
+        protocol={"ours": "shift", "oracle": "raises"},
+        timing={"repeats": 2},
+        resources={"threads": [2, 1]},
+    )
+    kept = {
+        (job.identity.run, job.identity.repeat, job.identity.threads)
+        for job in plan(config).jobs
+        if job.keep_transform
+    }
+    assert kept == {("shift", 0, 2), ("raises", 0, 2)}
+    assert not any(job.keep_transform for job in plan(toy_config("Shift")).jobs)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (
+            {"protocol": {"ours": "shift", "oracle": "shft"}},
+            r"x\.yaml: protocol\.oracle: no run .*did you mean 'shift'",
+        ),
+        ({"protocol": {"ours": "no", "oracle": "shift"}}, r"x\.yaml: protocol\.ours: no run labelled 'no'"),
+        ({"stacks": ["toy:ToyDatset"]}, r"x\.yaml: stacks: no dataset 'toy:ToyDatset' here"),
+        (
+            {"stacks": ["toy:ToyDataset"]},
+            r"x\.yaml: stacks: the pairs of 'toy:ToyDataset' are not consecutive",
+        ),
+    ],
+)
+def test_a_protocol_and_a_stack_name_what_is_there(toy_config, plan, section, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(toy_config("Shift", **section))
