@@ -234,6 +234,8 @@ class ReportConfig(Section):
         Mean ± standard deviation, median [quartiles], or mean [95 % interval by bootstrap over subjects].
     reference : str or None
         Label of the run that the tests compare the others with; None takes the figures' oracle, else the best.
+    by_kind : bool
+        Show scores by kind of pair of every dataset; otherwise of those where two kinds at least have several pairs.
     """
 
     columns: tuple[str, ...] = ()
@@ -241,6 +243,7 @@ class ReportConfig(Section):
     order: str = "config"
     statistic: Literal["mean_sd", "median_iqr", "mean_interval"] = "mean_sd"
     reference: Label | None = None
+    by_kind: bool = False
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
+from reports.divergence import divergence_table
+from reports.kind_scores import kind_table
 from reports.scaling import scaling_tables
 from reports.study import Study
 from reports.summary import summary_tables
@@ -45,9 +47,12 @@ def show_report(folder: ResultsFolder) -> bool:
         noise=noise,
     )
     gates = evaluate_gates(config, stored.records)
-    tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]
+    tables = [*summary_tables(config, study, noise)]
+    tables += [table for dataset in study.datasets if (table := kind_table(study, dataset))]
+    tables += timing_tables(config, study, noise)
     tables += scaling_tables(config, study, noise)
-    tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
+    verdicts = (failures_table(config, study), divergence_table(config, study), gates_table(gates))
+    tables += [table for table in verdicts if table.rows]
     for table in tables:
         console.print(terminal_table(table))
     if stored.pending:
