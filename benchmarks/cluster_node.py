@@ -13,7 +13,8 @@ from distributed import Worker, WorkerPlugin, get_worker
 from benchmarks.environment import FOLDER as ENVIRONMENTS
 from benchmarks.fingerprint import backend_version, evaluation_version
 from benchmarks.local_workers import LocalWorkers
-from benchmarks.plan import Job, build_params
+from benchmarks.parameter_sets import build_params
+from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, Identity, RunRecord, Status

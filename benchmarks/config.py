@@ -63,6 +63,21 @@ class RunLimitsConfig(Section):
     memory_mib: Annotated[float, Field(gt=0)] | None = None
 
 
+class OverrideConfig(Section):
+    """Parameters of a run that differ on some pairs.
+
+    Attributes
+    ----------
+    pairs : tuple of str
+        Glob patterns of pair ids, each of which matches a pair at least.
+    params : dict
+        What replaces the run's parameters of the same names there.
+    """
+
+    pairs: Annotated[tuple[str, ...], Field(min_length=1)]
+    params: Annotated[dict[str, Any], Field(min_length=1)]
+
+
 class RunConfig(Section):
     """One backend with one parameter set, or a sweep of them.
 
@@ -76,6 +91,9 @@ class RunConfig(Section):
         The adapter's own parameters.
     sweep : dict of str to list
         Parameter names and the values to take: the Cartesian product is run.
+    overrides : tuple of OverrideConfig
+        Where parameters depend on the pair; where several apply, in their order. The rows of tables and the gates
+        span all pairs under the run's one label.
     track : {"matched", "recommended", "reference"}
         Which comparison the row belongs to.
     datasets : tuple of str or None
@@ -90,6 +108,7 @@ class RunConfig(Section):
     backend: str
     params: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    overrides: tuple[OverrideConfig, ...] = ()
     track: Track = "recommended"
     datasets: tuple[str, ...] | None = None
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -215,6 +234,8 @@ class ReportConfig(Section):
         Mean ± standard deviation, median [quartiles], or mean [95 % interval by bootstrap over subjects].
     reference : str or None
         Label of the run that the tests compare the others with; None takes the figures' oracle, else the best.
+    by_kind : bool
+        Show scores by kind of pair of every dataset; otherwise of those where two kinds at least have several pairs.
     """
 
     columns: tuple[str, ...] = ()
@@ -222,6 +243,7 @@ class ReportConfig(Section):
     order: str = "config"
     statistic: Literal["mean_sd", "median_iqr", "mean_interval"] = "mean_sd"
     reference: Label | None = None
+    by_kind: bool = False
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:

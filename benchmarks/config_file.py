@@ -74,7 +74,7 @@ def first_problem(error: ValidationError, prefix: str = "") -> str:
             continue
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part not in ("oracle", "bound", "differentiable") or not place.endswith("]"):
+        elif part not in ("oracle", "bound", "ratio", "differentiable") or not place.endswith("]"):
             place += f".{part}" if place else str(part)
     message = problem["msg"].removeprefix("Value error, ")
     got = problem.get("input")

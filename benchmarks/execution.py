@@ -27,7 +27,8 @@ from benchmarks.kept_transforms import ARTEFACT, kept_name, write_kept
 from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
-from benchmarks.plan import Job, build_params
+from benchmarks.parameter_sets import build_params
+from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads

@@ -86,6 +86,44 @@ class BoundGate(MetricGate):
     bound: float
 
 
+class RatioGate(MetricGate):
+    """A backend must on average be hardly worse than an oracle, whatever single pairs do.
+
+    The score is the mean over pairs of max(backend, floor) / max(oracle, floor), each ratio at most ``cap``. A pair on
+    which the backend has no value counts as the cap. One on which the oracle alone has none has no ratio: it is left
+    out, and named.
+
+    Attributes
+    ----------
+    metric : str
+        A name from the catalogue, one of which less is better.
+    backend, oracle : str
+        Run labels.
+    aggregate : {"mean_ratio"}
+        How pairs are brought together.
+    cap : float
+        Largest value of a ratio, so that no pair outweighs all others.
+    bound : float
+        Largest score allowed.
+    floor : float
+        Values below it count as this much: where both are next to nothing they are equal.
+    """
+
+    backend: str
+    oracle: str
+    aggregate: Literal["mean_ratio"]
+    cap: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
+    bound: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    floor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+
+    @field_validator("metric")
+    @classmethod
+    def _lower_is_better(cls, name: str) -> str:
+        if METRICS[name].better != "lower":
+            raise ValueError(f"a mean_ratio needs a metric of which less is better, not {name!r}")
+        return name
+
+
 class GradientGate(GateBase):
     """A backend must return finite, non-zero gradients on every pair, and right ones where that was checked.
 
@@ -111,12 +149,16 @@ def _gate_kind(data: Any) -> str:
     keys = data if isinstance(data, dict) else data.__class__.model_fields
     if "differentiable" in keys:
         return "differentiable"
+    aggregate = data.get("aggregate") if isinstance(data, dict) else getattr(data, "aggregate", None)
+    if aggregate == "mean_ratio":
+        return "ratio"
     return "bound" if "bound" in keys else "oracle"
 
 
 Gate = Annotated[
     Annotated[OracleGate, Tag("oracle")]
     | Annotated[BoundGate, Tag("bound")]
+    | Annotated[RatioGate, Tag("ratio")]
     | Annotated[GradientGate, Tag("differentiable")],
     Discriminator(_gate_kind),
 ]

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from statistics import fmean, median
 
-from benchmarks.aggregation import (
-    PairKey,
-    PairResult,
-    at_threads,
-    config_label,
-    pair_results,
-    thread_counts,
-)
+from benchmarks.aggregation import PairKey, at_threads, pair_results, thread_counts
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from benchmarks.gate_config import BoundGate, GateBase, GradientGate, OracleGate
+from benchmarks.gate_config import BoundGate, Gate, GateBase, GradientGate, OracleGate, RatioGate
+from benchmarks.gate_evidence import CannotTellError, Compared, Evidence, counted_pairs
 from benchmarks.gradient_record import GradientCheck
-from benchmarks.names import nearest_hint
+from benchmarks.ratio_gate import capped_ratios
 from benchmarks.records import Gradient, RunRecord
 
 # Binary fractions make 1.15 x 0.1 a hair less than 0.115; such a tie is no failure.
 TIE = 1e-12
-# Pairs that a message names before it only counts.
-NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -61,85 +52,6 @@ class GateResult:
     reason: str
 
 
-class _CannotTellError(Exception):
-    """The records do not carry the gate: it fails, and the message says why."""
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """One value beside its limit; ``slack`` is what is left before the limit, negative beyond it."""
-
-    what: str
-    value: float
-    limit: float
-    slack: float
-    holds: bool
-    oracle_value: float | None = None
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """The records that gates look at.
-
-    Attributes
-    ----------
-    config : Config
-        Says which runs are restricted to which datasets.
-    results : mapping
-        Results by pair and run label.
-    """
-
-    config: Config
-    results: Mapping[PairKey, Mapping[str, PairResult]]
-
-    def runs(self) -> list[str]:
-        return sorted({run for by_run in self.results.values() for run in by_run})
-
-    def competitors(self) -> list[str]:
-        """Labels of all runs that are no reference rows."""
-        return sorted(
-            {
-                run
-                for by_run in self.results.values()
-                for run, result in by_run.items()
-                if result.repeats[0].identity.track != "reference"
-            }
-        )
-
-    def pairs(self, gate: GateBase, runs: Iterable[str]) -> list[PairKey]:
-        """Return the gate's pairs, less the datasets that the config keeps from one of the runs."""
-        restrictions = [self._datasets_of(run) for run in runs]
-        return [
-            key
-            for key in self.results
-            if gate.dataset in (None, key.dataset)
-            and (gate.pairs is None or any(fnmatchcase(key.pair_id, pattern) for pattern in gate.pairs))
-            and all(datasets is None or key.dataset in datasets for datasets in restrictions)
-        ]
-
-    def completed(self, run: str, pairs: Sequence[PairKey]) -> dict[PairKey, PairResult]:
-        """Return the run's results on the pairs; refuse when one of them is not ok."""
-        if run not in self.runs():
-            raise _CannotTellError(f"no record of a run {run!r}{nearest_hint(run, self.runs())}")
-        found = {key: self.results[key].get(run) for key in pairs}
-        lacking = [f"{key} ({r.status if r else 'not run'})" for key, r in found.items() if not (r and r.ok)]
-        if lacking:
-            raise _CannotTellError(f"{run} is not ok on {_some(lacking, len(pairs))}")
-        return {key: result for key, result in found.items() if result}
-
-    def values(self, run: str, pairs: Sequence[PairKey], metric: Metric) -> dict[PairKey, float]:
-        """Return the run's value on each pair; refuse when one is missing or undefined."""
-        values = {key: result.value(metric.name) for key, result in self.completed(run, pairs).items()}
-        undefined = [str(key) for key, value in values.items() if value is None]
-        if undefined:
-            raise _CannotTellError(f"{metric.name} of {run} is undefined on {_some(undefined, len(pairs))}")
-        return {key: value for key, value in values.items() if value is not None}
-
-    def _datasets_of(self, run: str) -> tuple[str, ...] | None:
-        label = config_label(run)
-        return next((entry.datasets for entry in self.config.runs if entry.label == label), None)
-
-
 def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateResult]:
     """Test every gate of a config, in its order.
 
@@ -159,27 +71,29 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     found = list(records)
     counts = thread_counts(found)
     if len(counts) < 2:
-        evidence = _Evidence(config, pair_results(found))
+        evidence = Evidence(config, pair_results(found))
         return [_evaluate(gate, evidence) for gate in config.gates]
-    sweep = {n: _Evidence(config, pair_results(at_threads(found, n))) for n in counts}
+    sweep = {n: Evidence(config, pair_results(at_threads(found, n))) for n in counts}
     results = [(n, _evaluate(gate, evidence)) for gate in config.gates for n, evidence in sweep.items()]
     return [replace(result, text=f"{result.text}, at threads={n}") for n, result in results]
 
 
-def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> GateResult:
+def _evaluate(gate: Gate, evidence: Evidence) -> GateResult:
     runs = _runs_named(gate, evidence)
     selected = sorted({key for run in runs for key in evidence.pairs(gate, _with_oracle(gate, run))})
     try:
         if not selected:
-            raise _CannotTellError("the gate selects no pair")
+            raise CannotTellError("the gate selects no pair")
         match gate:
             case OracleGate():
                 compared = _against_oracle(gate, evidence, selected)
             case BoundGate():
                 compared = _against_bound(gate, evidence, runs)
+            case RatioGate():
+                compared = [capped_ratios(gate, evidence, selected)]
             case GradientGate():
                 compared = _gradients(gate, evidence, selected)
-    except _CannotTellError as refusal:
+    except CannotTellError as refusal:
         return GateResult(gate_text(gate), False, len(selected), None, None, None, str(refusal))
     worst = min(compared, key=lambda one: (one.holds, one.slack))
     return GateResult(
@@ -187,37 +101,37 @@ def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) 
     )
 
 
-def _runs_named(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> list[str]:
+def _runs_named(gate: Gate, evidence: Evidence) -> list[str]:
     if isinstance(gate, GradientGate):
         return [gate.differentiable]
     return evidence.competitors() if gate.backend == "*" else [gate.backend]
 
 
 def _with_oracle(gate: GateBase, run: str) -> list[str]:
-    return [run, gate.oracle] if isinstance(gate, OracleGate) else [run]
+    return [run, gate.oracle] if isinstance(gate, OracleGate | RatioGate) else [run]
 
 
 def _directed(name: str) -> Metric:
     metric = METRICS[name]
     if metric.better == "neither":
-        raise _CannotTellError(f"{name} has no better direction: nothing can be demanded of it")
+        raise CannotTellError(f"{name} has no better direction: nothing can be demanded of it")
     return metric
 
 
 def _compare(
     what: str, metric: Metric, value: float, limit: float, oracle_value: float | None = None
-) -> _Compared:
+) -> Compared:
     slack = limit - value if metric.better == "lower" else value - limit
     holds = slack >= 0 or math.isclose(value, limit, rel_tol=TIE)
-    return _Compared(what, value, limit, slack, holds, oracle_value)
+    return Compared(what, value, limit, slack, holds, oracle_value)
 
 
-def _against_oracle(gate: OracleGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
+def _against_oracle(gate: OracleGate, evidence: Evidence, pairs: Sequence[PairKey]) -> list[Compared]:
     metric = _directed(gate.metric)
     ours = evidence.values(gate.backend, pairs, metric)
     theirs = evidence.values(gate.oracle, pairs, _directed(gate.oracle_metric or gate.metric))
 
-    def compare(what: str, value: float, oracle: float) -> _Compared:
+    def compare(what: str, value: float, oracle: float) -> Compared:
         factor, offset = _tolerances(gate, metric)
         limit = factor * oracle + offset
         words = f"{what}: {gate.backend} {value:.5g}, {gate.oracle} {oracle:.5g}, limit {limit:.5g}"
@@ -226,7 +140,7 @@ def _against_oracle(gate: OracleGate, evidence: _Evidence, pairs: Sequence[PairK
     if gate.aggregate == "each":
         return [compare(f"nearest to the limit is {key}", ours[key], theirs[key]) for key in pairs]
     reduce = _reduction(gate.aggregate, metric)
-    what = f"{_AGGREGATES[gate.aggregate]} of {_counted(len(pairs))}"
+    what = f"{_AGGREGATES[gate.aggregate]} of {counted_pairs(len(pairs))}"
     return [compare(what, reduce(list(ours.values())), reduce(list(theirs.values())))]
 
 
@@ -245,7 +159,7 @@ def _reduction(aggregate: str, metric: Metric) -> Callable[[Sequence[float]], fl
             return max if metric.better == "lower" else min
 
 
-def _against_bound(gate: BoundGate, evidence: _Evidence, runs: Sequence[str]) -> list[_Compared]:
+def _against_bound(gate: BoundGate, evidence: Evidence, runs: Sequence[str]) -> list[Compared]:
     metric = _directed(gate.metric)
     compared = []
     for run in runs:
@@ -255,7 +169,7 @@ def _against_bound(gate: BoundGate, evidence: _Evidence, runs: Sequence[str]) ->
     return compared
 
 
-def _gradients(gate: GradientGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
+def _gradients(gate: GradientGate, evidence: Evidence, pairs: Sequence[PairKey]) -> list[Compared]:
     completed = evidence.completed(gate.differentiable, pairs)
     norms = [
         _smallest_norm(gate.differentiable, key, record.gradient)
@@ -271,43 +185,43 @@ def _gradients(gate: GradientGate, evidence: _Evidence, pairs: Sequence[PairKey]
         if record.identity.gradient_check
     ]
     if not asked:
-        raise _CannotTellError(f"no gradient of {gate.differentiable} was checked: set gradient_check.pairs")
+        raise CannotTellError(f"no gradient of {gate.differentiable} was checked: set gradient_check.pairs")
     checks = [one for key, check in asked for one in _against_differences(gate, key, check)]
     return [one for one in norms if not one.holds] + checks
 
 
-def _against_differences(gate: GradientGate, key: PairKey, check: GradientCheck | None) -> list[_Compared]:
+def _against_differences(gate: GradientGate, key: PairKey, check: GradientCheck | None) -> list[Compared]:
     cosine, ratio = (check.cosine, check.norm_ratio) if check else (None, None)
     if cosine is None or ratio is None:
         why = check.note if check and check.note else "the check has no result"
-        raise _CannotTellError(f"the gradient of {gate.differentiable} on {key}: {why}")
+        raise CannotTellError(f"the gradient of {gate.differentiable} on {key}: {why}")
     what = f"nearest to the limit is {key}: cosine {cosine:.5g}, norm ratio {ratio:.5g}"
     compared = []
     if gate.min_cosine is not None:
         slack = cosine - gate.min_cosine
-        compared.append(_Compared(what, cosine, gate.min_cosine, slack, slack >= 0))
+        compared.append(Compared(what, cosine, gate.min_cosine, slack, slack >= 0))
     if gate.max_norm_deviation is not None:
         slack = gate.max_norm_deviation - abs(ratio - 1)
         limit = 1 + math.copysign(gate.max_norm_deviation, ratio - 1)
-        compared.append(_Compared(what, ratio, limit, slack, slack >= 0))
+        compared.append(Compared(what, ratio, limit, slack, slack >= 0))
     return compared
 
 
-def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> _Compared:
+def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> Compared:
     if gradient is None:
-        raise _CannotTellError(f"{run} returned no gradient on {key}")
+        raise CannotTellError(f"{run} returned no gradient on {key}")
     if not gradient.finite:
-        raise _CannotTellError(f"{run} returned a gradient that is not finite on {key}")
+        raise CannotTellError(f"{run} returned a gradient that is not finite on {key}")
     norms = {"moving image": gradient.moving_norm or 0.0, "parameters": gradient.parameters_norm or 0.0}
     what, norm = min(norms.items(), key=lambda item: item[1])
     words = f"smallest norm, to the {what} on {key}: {norm:.5g}"
-    return _Compared(words, norm, limit=0.0, slack=norm, holds=gradient.usable)
+    return Compared(words, norm, limit=0.0, slack=norm, holds=gradient.usable)
 
 
 _AGGREGATES = {"max": "worst", "mean": "mean", "median": "median", "each": "each pair's"}
 
 
-def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
+def gate_text(gate: Gate) -> str:
     """Return the condition in words."""
     match gate:
         case OracleGate():
@@ -324,6 +238,11 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
             who = "every run" if gate.backend == "*" else gate.backend
             sign = "≤" if metric.better == "lower" else "≥"
             text = f"{metric.title} of {who} {sign} {gate.bound:g} on each pair"
+        case RatioGate():
+            text = (
+                f"mean over pairs of {METRICS[gate.metric].title} of {gate.backend} / {gate.oracle}, each at most "
+                f"{gate.cap:g}, ≤ {gate.bound:g}"
+            )
         case GradientGate():
             text = f"gradients of {gate.differentiable} finite and non-zero on each pair"
             demands = []
@@ -335,12 +254,3 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
                 text += f", {' and '.join(demands)} to differences of the solve where checked"
     scope = ([gate.dataset] if gate.dataset else []) + ([", ".join(gate.pairs)] if gate.pairs else [])
     return f"{text} ({': '.join(scope)})" if scope else text
-
-
-def _some(names: Sequence[str], of: int) -> str:
-    more = ", …" if len(names) > NAMED else ""
-    return f"{len(names)} of {_counted(of)}: {', '.join(names[:NAMED])}{more}"
-
-
-def _counted(pairs: int) -> str:
-    return "1 pair" if pairs == 1 else f"{pairs} pairs"

@@ -6,21 +6,20 @@ import hashlib
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from adapters.interface import Adapter, DifferentiableAdapter
-from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunConfig, RunLimitsConfig
-from benchmarks.config_file import ConfigError, first_problem
+from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunLimitsConfig
+from benchmarks.config_file import ConfigError
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
-from benchmarks.gate_config import OracleGate
+from benchmarks.gate_config import OracleGate, RatioGate
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
+from benchmarks.parameter_sets import ParameterSet, build_params, check_overrides, dumped, parameter_sets
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.records import Identity
 from benchmarks.transform_requests import check_requests, check_sections, wants_transforms
@@ -71,28 +70,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class ParameterSet:
-    """A run with its sweep resolved to one set of validated parameters.
-
-    Attributes
-    ----------
-    label : str
-        The run's label, and the values swept.
-    run : RunConfig
-        Where it comes from.
-    params : dict
-        The adapter's parameters, defaults resolved.
-    twin : int
-        How many sets before it ask for the same under other labels.
-    """
-
-    label: str
-    run: RunConfig
-    params: dict[str, Any]
-    twin: int = 0
-
-
-@dataclass(frozen=True)
 class Plan:
     """Everything that a config asks for.
 
@@ -134,39 +111,45 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
         When a dataset cannot be fetched, or cannot list its pairs before it is.
     """
     opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
-    sets = _numbered(
-        [item for index, run in enumerate(config.runs) for item in _parameter_sets(index, run, source)]
-    )
+    sets = [item for index, run in enumerate(config.runs) for item in parameter_sets(index, run, source)]
     _check_labels(config, sets, source)
     # Last, so that a mistake in the config is told before anything large is fetched.
     if fetch is not None:
         for dataset in opened:
             dataset.fetch(fetch)
     backends = {run.backend: backend_version(adapter_class(run.backend)) for run in config.runs}
+    all_pairs = {one.name: data.pairs() for one, data in zip(config.all_datasets, opened, strict=True)}
+    check_overrides(config.runs, all_pairs, source)
     jobs = []
     for index, dataset in enumerate(opened):
         chosen = config.all_datasets[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
         check_sections(config, chosen.name, pairs, source)
-        versions, dataset_params = dataset.versions(), _dump(dataset.params)
+        versions, dataset_params = dataset.versions(), dumped(dataset.params)
         checked = _pairs_to_check(config, pairs)
-        for item in sets:
+        asked = [item.params_by_pair(pairs) for item in sets]
+        for number, item in enumerate(sets):
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
                 continue
             adapter = adapter_class(item.run.backend)
             version = backends[item.run.backend]
-            check = _gradient_check(config, adapter, item)
             counts = config.resources.thread_counts[: 1 if item.run.track == "reference" else None]
             limits = job_limits(config.limits, item.run.limits)
             for pair in pairs:
+                params = asked[number][pair.pair_id]
+                check = _gradient_check(config, adapter, params) if pair.pair_id in checked else None
+                twin = sum(
+                    earlier.run.backend == item.run.backend and like[pair.pair_id] == params
+                    for earlier, like in zip(sets[:number], asked[:number], strict=True)
+                )
                 repeats = range(item.run.repeats or config.timing.repeats)
                 for repeat, threads in itertools.product(repeats, counts):
                     identity = Identity(
                         run=item.label,
                         backend=item.run.backend,
                         backend_version=version,
-                        params=item.params,
+                        params=params,
                         track=item.run.track,
                         dataset=chosen.name,
                         dataset_version=versions[pair.pair_id],
@@ -180,12 +163,12 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         repeat=repeat,
                         threads=threads,
                         device=config.resources.device,
-                        gradient_check=check if pair.pair_id in checked and repeat == 0 else None,
+                        gradient_check=check if repeat == 0 else None,
                     )
                     first = repeat == 0 and threads == counts[0]
                     jobs.append(
                         Job(
-                            job_id(identity, item.twin),
+                            job_id(identity, twin),
                             identity,
                             limits,
                             keep_panels=first and pair.pair_id in kept,
@@ -216,41 +199,11 @@ def job_id(identity: Identity, twin: int = 0) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
 
-def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) -> Any:
-    """Validate parameters of a backend or a dataset.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name or a bad value; the message starts with ``place``.
-    """
-    _check_names(params_class, given, place)
-    try:
-        return TypeAdapter(params_class).validate_python(dict(given))
-    except ValidationError as error:
-        raise ConfigError(first_problem(error, place)) from None
-
-
 def job_limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:
     """Return what a job of a run may take: what the run says, and where it says nothing, what the config says."""
     return Limits(
         timeout_s=of_run.timeout_s or of_all.timeout_s, memory_mib=of_run.memory_mib or of_all.memory_mib
     )
-
-
-def _check_names(params_class: type[Any], given: Mapping[str, Any], place: str) -> None:
-    valid = {field.name: field for field in fields(params_class)} if is_dataclass(params_class) else {}
-    for key, value in given.items():
-        if key not in valid:
-            raise ConfigError(f"{place}: unknown parameter {key!r}{nearest_hint(str(key), valid)}")
-        block = type(valid[key].default)
-        if is_dataclass(block) and isinstance(value, Mapping):
-            _check_names(block, value, f"{place}.{key}")
-
-
-def _dump(params: Any) -> dict[str, Any]:
-    dumped: dict[str, Any] = TypeAdapter(type(params)).dump_python(params, mode="json")
-    return dumped
 
 
 def _place(config: Config, index: int, source: str) -> str:
@@ -277,29 +230,6 @@ def _chosen_pairs(chosen: DatasetConfig, dataset: Dataset[Any], place: str) -> S
     return tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
 
 
-def _parameter_sets(index: int, run: RunConfig, source: str) -> Iterator[ParameterSet]:
-    place = f"{source}: runs[{index}]"
-    try:
-        adapter = adapter_class(run.backend)
-    except LookupError as error:
-        raise ConfigError(f"{place}.backend: {error}") from None
-    for values in itertools.product(*run.sweep.values()):
-        swept = dict(zip(run.sweep, values, strict=True))
-        params = build_params(adapter.Params, {**run.params, **swept}, f"{place}.params")
-        suffix = ", ".join(f"{key}={_short(value)}" for key, value in swept.items())
-        yield ParameterSet(f"{run.label} [{suffix}]" if suffix else run.label, run, _dump(params))
-
-
-def _numbered(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
-    """Tell sets apart that ask for the same."""
-    asked = [(item.run.backend, item.params) for item in sets]
-    return [replace(item, twin=asked[:index].count(asked[index])) for index, item in enumerate(sets)]
-
-
-def _short(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> None:
     labels = [item.label for item in sets]
     names = [dataset.name for dataset in config.all_datasets]
@@ -312,7 +242,7 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
         place = f"{source}: gates[{index}]"
         asked = [getattr(gate, key) for key in ("backend", "oracle", "differentiable") if hasattr(gate, key)]
         for label in asked:
-            if label not in labels and (label != "*" or isinstance(gate, OracleGate)):
+            if label not in labels and (label != "*" or isinstance(gate, OracleGate | RatioGate)):
                 raise ConfigError(f"{place}: no run labelled {label!r}{nearest_hint(label, labels)}")
         if gate.dataset is not None and gate.dataset not in names:
             raise ConfigError(
@@ -325,12 +255,12 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
 
 
 def _gradient_check(
-    config: Config, adapter: type[Adapter[Any]], item: ParameterSet
+    config: Config, adapter: type[Adapter[Any]], params: Mapping[str, Any]
 ) -> GradientCheckRequest | None:
     """Return what is asked of a run's gradient; None of a run that has none."""
     if not (config.gradient_check.pairs and issubclass(adapter, DifferentiableAdapter)):
         return None
-    if not adapter(build_params(adapter.Params, item.params, item.label)).differentiates:
+    if not adapter(build_params(adapter.Params, params, "params")).differentiates:
         return None
     asked = config.gradient_check
     return GradientCheckRequest(

@@ -14,7 +14,8 @@ from benchmarks.environment import Environment, load_environment
 from benchmarks.fingerprint import backend_version, evaluation_version
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.noise import load_noise_floors
-from benchmarks.plan import Job, Limits, build_params, job_limits
+from benchmarks.parameter_sets import build_params
+from benchmarks.plan import Job, Limits, job_limits
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.record_store import RecordStore, latest
 from benchmarks.records import RunRecord, Scores

@@ -30,7 +30,13 @@ def scan(anatomy: Anatomy, grid: Grid, scanner: Scanner, rng: np.random.Generato
     -------
     ndarray of shape ``grid.shape``
     """
-    signal: FloatArray = (anatomy.t1 if scanner.contrast == "t1" else _inverted(anatomy)).astype(np.float64)
+    signal = anatomy.t1 if scanner.contrast == "t1" else _inverted(anatomy)
+    return scan_signal(signal, grid, scanner, rng)
+
+
+def scan_signal(given: Float32Array, grid: Grid, scanner: Scanner, rng: np.random.Generator) -> FloatArray:
+    """Return an image of a signal on a grid, whatever its contrast; see :func:`scan`."""
+    signal: FloatArray = given.astype(np.float64)
     if scanner.gamma != 1.0:
         signal = signal**scanner.gamma
     if scanner.bias:

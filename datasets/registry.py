@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 BUILTIN = {
+    "battery2d": "datasets.battery:Battery2D",
     "bids": "datasets.bids:BidsPairs",
     "csv": "datasets.csv_pairs:CsvPairs",
     "ds007328": "datasets.ds007328:Ds007328",
+    "fixtures2d": "datasets.fixtures2d:Fixtures2D",
     "klein2009": "datasets.klein2009:Klein2009",
     "lpba40": "datasets.lpba40:Lpba40",
     "mrbrains18": "datasets.mrbrains18:Mrbrains18",

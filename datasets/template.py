@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from functools import cached_property
-from importlib.metadata import version as package_version
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from datasets import icbm152, stored, synthesis
-from datasets.base import Dataset, refuse_source
-from datasets.cache import DerivedFolder, sha256
-from datasets.fetching import FetchRequest
+from datasets import icbm152, synthesis
+from datasets.derived import DerivedDataset, code_hashes
 from datasets.pair import Pair, PairInfo
 from datasets.recipes import RECIPES_2D, RECIPES_3D, Recipe
 
@@ -65,8 +59,8 @@ class Template3DParams:
     spacing_mm: Annotated[float, Field(ge=1.0, le=4.0, multiple_of=1.0)] = 2.0
 
 
-class TemplateDataset(Dataset[ParamsT]):
-    """What datasets made from the template share: a derived folder in the cache, made when first needed.
+class TemplateDataset(DerivedDataset[ParamsT]):
+    """What datasets made from the template share.
 
     Attributes
     ----------
@@ -75,11 +69,17 @@ class TemplateDataset(Dataset[ParamsT]):
     """
 
     code: ClassVar[tuple[str, ...]] = RECIPE_CODE
+    label_names = icbm152.LABEL_NAMES
 
-    @property
-    def version(self) -> str:
-        """Hash of the template's files, of the recipe's code and of the libraries that it calls."""
-        return self._version
+    def _origins(self) -> Mapping[str, str]:
+        return {"template": icbm152.fingerprint(), **code_hashes(self.code)}
+
+
+class DeformedTemplate(TemplateDataset[ParamsT]):
+    """One pair for each of a list of recipes."""
+
+    dimension: ClassVar[int]
+    recipes: ClassVar[tuple[Recipe, ...]]
 
     @property
     def description(self) -> str:
@@ -90,73 +90,18 @@ class TemplateDataset(Dataset[ParamsT]):
             "recovered; they are no evidence about accuracy between different subjects."
         )
 
-    def fetch(self, request: FetchRequest) -> None:
-        """Make every pair loadable: generate them all unless the cache has them."""
-        refuse_source(request, self.name)
-        self._folder.ensure()
-        if request.check_hashes:
-            for info in self.pairs():
-                self._folder.checked(info.pair_id)
-
-    def load(self, pair_id: str) -> Pair:
-        """Read one pair from the cache, which is filled or mended first where necessary.
-
-        Raises
-        ------
-        KeyError
-            When the dataset has no such pair.
-        CacheError
-            When the cache cannot hold what is written to it.
-        """
-        infos = {info.pair_id: info for info in self.pairs()}
-        if pair_id not in infos:
-            raise KeyError(f"{self.name} has no pair {pair_id!r}, only {', '.join(infos)}")
-        return stored.read_pair(self._folder.checked(pair_id), infos[pair_id], icbm152.LABEL_NAMES)
+    def pairs(self) -> tuple[PairInfo, ...]:
+        """List the pairs without reading an image."""
+        return tuple(synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes)
 
     @property
     @abstractmethod
     def _geometry(self) -> str: ...
 
     @abstractmethod
-    def _made(self) -> Iterator[Pair]:
-        """Make the pairs one by one."""
-
-    @cached_property
-    def _version(self) -> str:
-        parts = {
-            "template": icbm152.fingerprint(),
-            **{name: sha256(Path(__file__).with_name(name)) for name in self.code},
-            **{package: package_version(package) for package in ("numpy", "scipy", "SimpleITK")},
-        }
-        return _digest(parts)
-
-    @cached_property
-    def _folder(self) -> DerivedFolder:
-        params: dict[str, Any] = TypeAdapter(self.Params).dump_python(self.params)
-        recipe = {"dataset": self.name, "version": self.version, **{k: str(v) for k, v in params.items()}}
-        return DerivedFolder(
-            self.cache_root / "derived" / self.name / _digest(recipe), recipe, self._generate
-        )
-
-    def _generate(self, folder: Path) -> None:
-        for pair in self._made():
-            stored.write_pair(folder / pair.info.pair_id, pair)
-
-
-class DeformedTemplate(TemplateDataset[ParamsT]):
-    """One pair for each of a list of recipes."""
-
-    dimension: ClassVar[int]
-    recipes: ClassVar[tuple[Recipe, ...]]
-
-    def pairs(self) -> tuple[PairInfo, ...]:
-        """List the pairs without reading an image."""
-        return tuple(synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes)
-
-    @abstractmethod
     def _stage(self) -> synthesis.Stage: ...
 
-    def _made(self) -> Iterator[Pair]:
+    def _make_pairs(self) -> Iterator[Pair]:
         return synthesis.make_pairs(self._stage(), self.recipes, SUBJECT)
 
 
@@ -198,8 +143,3 @@ class Template3D(DeformedTemplate[Template3DParams]):
             supersampling=round(spacing_mm),
             seed=self.params.seed,
         )
-
-
-def _digest(parts: Mapping[str, str]) -> str:
-    text = "\n".join(f"{key}={value}" for key, value in sorted(parts.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -62,7 +62,7 @@ class TemplateStack(TemplateDataset[TemplateStackParams]):
         params = self.params
         return (
             f"{params.sections} consecutive axial sections of the ICBM 152 2009a T1 template, {params.section_mm} mm "
-            f"apart, {self._geometry}, each moved by its own known translation (up to {params.translation_mm:g} mm per "
+            f"apart, 256×256 at 1 mm, each moved by its own known translation (up to {params.translation_mm:g} mm per "
             f"axis) and rotation (up to {params.rotation_deg:g}°) and with noise of its own. The true transform of a "
             "pair undoes their relative jitter; what else differs between neighbours is anatomy, which a registration "
             "should leave alone."
@@ -82,11 +82,7 @@ class TemplateStack(TemplateDataset[TemplateStackParams]):
             for fixed in range(self.params.sections - 1)
         )
 
-    @property
-    def _geometry(self) -> str:
-        return "256×256 at 1 mm"
-
-    def _made(self) -> Iterator[Pair]:
+    def _make_pairs(self) -> Iterator[Pair]:
         cutter = _Cutter(self.params)
         fixed = cutter.section(0)
         for info in self.pairs():

@@ -11,6 +11,8 @@ from benchmarks.records import Identity, RunRecord
 from reports.study import Study
 from reports.table import Table, plain_row, text_columns
 
+NAMED_PAIRS = 3
+
 
 def conditions_table(study: Study, command: str) -> Table:
     """Return the circumstances of a run: command, sources, machine, versions, threads, time.
@@ -73,7 +75,7 @@ def runs_table(study: Study) -> Table:
     rows: dict[str, tuple[str, ...]] = {}
     for dataset in study.datasets:
         for run in study.runs(dataset):
-            rows.setdefault(run.label, _run_row(_first_identity(study, run.label)))
+            rows.setdefault(run.label, _run_row(study, run.label))
     return Table(
         "Runs",
         text_columns("Run", "Backend", "Track", "Version", "Parameters"),
@@ -95,13 +97,28 @@ def effective_schedules(study: Study) -> str:
     return json.dumps(found, indent=1, ensure_ascii=False) if found else ""
 
 
-def _run_row(identity: Identity) -> tuple[str, ...]:
-    versions, params = _pairs(identity.backend_version), _pairs(identity.params)
-    return identity.run, identity.backend, identity.track, versions, params
+def _run_row(study: Study, label: str) -> tuple[str, ...]:
+    records = [record for record in study.records if record.identity.run == label]
+    identity = records[0].identity
+    return identity.run, identity.backend, identity.track, _pairs(identity.backend_version), _params(records)
 
 
-def _first_identity(study: Study, label: str) -> Identity:
-    return next(record.identity for record in study.records if record.identity.run == label)
+def _params(records: Sequence[RunRecord]) -> str:
+    """Return the parameters of a run on most of its pairs, and how they differ on the others."""
+    variants: dict[str, dict[str, Any]] = {}
+    where: dict[str, dict[str, None]] = {}
+    for record in records:
+        key = json.dumps(record.identity.params, sort_keys=True)
+        variants[key] = record.identity.params
+        where.setdefault(key, {})[record.identity.pair_id] = None
+    first, *others = sorted(variants, key=lambda key: -len(where[key]))
+    said = [_pairs(variants[first])]
+    for key in others:
+        pairs = list(where[key])
+        named = ", ".join(pairs[:NAMED_PAIRS]) + (", …" if len(pairs) > NAMED_PAIRS else "")
+        changed = {k: v for k, v in variants[key].items() if v != variants[first].get(k)}
+        said.append(f"on {named}: {_pairs(changed)}")
+    return "; ".join(said)
 
 
 def _several_yardsticks(identities: Iterable[Identity]) -> bool:

@@ -13,12 +13,14 @@ from benchmarks.records import Status
 from benchmarks.stack_record import StackAlignment
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
+from reports.divergence import divergence_table
 from reports.figures.drawing import Gallery, Picture
 from reports.gains import gain_tables, label_tables
 from reports.gradients import gradient_tables
+from reports.kind_scores import kind_table
 from reports.markdown import code_block, details, escape, render_table
 from reports.numbers import counted
-from reports.pair_scores import pair_tables
+from reports.pair_scores import pair_table
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
@@ -121,14 +123,19 @@ def report_tables(study: Study, noise: NoiseFloors, stacks: Sequence[StackAlignm
     scores = [
         *summary_tables(config, study, noise),
         *further_tables(config, study),
-        *pair_tables(config, study),
+        *(table for dataset in study.datasets for table in detail_tables(study, dataset)),
         *stack_tables(study, stacks),
     ]
     tests = [*paired_tables(config, study, noise), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
     costs = [*timing_tables(config, study, noise), *scaling_tables(config, study, noise)]
-    checks = [*gradient_tables(config, study), failures_table(config, study)]
+    checks = [*gradient_tables(config, study), failures_table(config, study), divergence_table(config, study)]
     return [table for table in (*scores, *tests, *costs, *checks) if table.rows]
+
+
+def detail_tables(study: Study, dataset: str) -> list[Table]:
+    """Return what lies behind the averages of a dataset: scores by kind of pair, and pair by pair."""
+    return [table for table in (kind_table(study, dataset), pair_table(study, dataset)) if table]
 
 
 def _at_a_glance(study: Study, background: Background, gates: Sequence[GateResult]) -> str:
@@ -185,11 +192,10 @@ def _evidence(study: Study, noise: NoiseFloors) -> list[str]:
 def _results(study: Study, background: Background, pictures: Mapping[str, Pictures]) -> list[str]:
     config = study.config
     parts = ["## Results"]
-    for dataset, summary, further, pairs in zip(
+    for dataset, summary, further in zip(
         study.datasets,
         summary_tables(config, study, background.noise),
         further_tables(config, study),
-        pair_tables(config, study),
         strict=True,
     ):
         parts.append(f"### {escape(dataset)}")
@@ -198,7 +204,8 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         parts.append(render_table(summary))
         parts += _stacks(study, background, dataset)
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
-        parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
+        for table in detail_tables(study, dataset):
+            parts += [f"#### {escape(table.title)}", render_table(table)]
         if further.rows:
             parts.append(details(further.title, render_table(further)))
     return parts
@@ -214,10 +221,9 @@ def _stacks(study: Study, background: Background, dataset: str) -> list[str]:
 
 
 def _failures(study: Study) -> list[str]:
-    table = failures_table(study.config, study)
-    if table.rows:
-        return _section(table)
-    return [f"## {table.title}", f"None: all {counted(len(study.records), 'job')} ended ok."]
+    failed, diverged = failures_table(study.config, study), divergence_table(study.config, study)
+    none = [f"## {failed.title}", f"None: all {counted(len(study.records), 'job')} ended ok."]
+    return (_section(failed) if failed.rows else none) + (_subsection(diverged) if diverged.rows else [])
 
 
 def _slices(pictures: Mapping[str, Pictures]) -> list[str]:

@@ -18,7 +18,7 @@ from benchmarks.commands.shared import (
     usage_errors,
 )
 from benchmarks.config_file import apply_override
-from benchmarks.plan import build_params
+from benchmarks.parameter_sets import build_params
 from benchmarks.plugins import dataset_class
 from benchmarks.transfers import TransferProgress
 from datasets.fetching import FetchRequest

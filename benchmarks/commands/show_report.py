@@ -11,6 +11,8 @@ from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.stack_alignment import align_stacks
 from reports.build import PAGE, build_report
 from reports.costs import timing_tables
+from reports.divergence import divergence_table
+from reports.kind_scores import kind_table
 from reports.markdown import one_line
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
@@ -39,9 +41,12 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
         selection=stored.selection,
     )
     gates = evaluate_gates(config, stored.records)
-    tables = [*summary_tables(config, study, noise), *timing_tables(config, study, noise)]
+    tables = summary_tables(config, study, noise)
+    tables += [table for dataset in study.datasets if (table := kind_table(study, dataset))]
+    tables += timing_tables(config, study, noise)
     tables += [*scaling_tables(config, study, noise), *stack_tables(study, stacks)]
-    tables += [table for table in (failures_table(config, study), gates_table(gates)) if table.rows]
+    verdicts = (failures_table(config, study), divergence_table(config, study), gates_table(gates))
+    tables += [table for table in verdicts if table.rows]
     for table in tables:
         console.print(terminal_table(table))
     for dataset in study.datasets:

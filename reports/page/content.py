@@ -17,11 +17,13 @@ from benchmarks.gates import GateResult
 from benchmarks.noise import NoiseFloors
 from reports.conditions import conditions_table, effective_schedules, runs_table
 from reports.costs import timing_tables
+from reports.divergence import divergence_table
 from reports.document import Background
 from reports.figures.drawing import Gallery
 from reports.figures.slices import KeptSlices, kept_slices
 from reports.gains import gain_tables
 from reports.gradients import gradient_tables
+from reports.kind_scores import kind_table
 from reports.markdown import one_line
 from reports.numbers import counted
 from reports.page.images import gallery, pair_images
@@ -193,11 +195,15 @@ def _dataset(
     dataset = study.datasets[number]
     metrics = metrics_within(study, dataset, NUMBERS_LIMIT_BYTES // len(study.datasets))
     summary = summary_tables(study.config, study, background.noise)[number]
+    by_kind = kind_table(study, dataset)
     further = further_tables(study.config, study)[number]
     return {
         **scores_of(study, dataset, metrics, statuses, messages),
         "description": one_line(background.descriptions.get(dataset, "")),
-        "tables": [linked_table(study, dataset, summary, metrics)],
+        "tables": [
+            linked_table(study, dataset, summary, metrics),
+            *([plain_table(by_kind)] if by_kind else []),
+        ],
         "further": [linked_table(study, dataset, further, metrics)] if further.rows else [],
         "labels": label_means(study, dataset),
         "figures": [],
@@ -221,7 +227,7 @@ def _sections(
         costs += map(plain_table, timings)
     costs += map(plain_table, scaling_tables(config, study, background.noise))
     costs += map(plain_table, gradient_tables(config, study))
-    failures = failures_table(config, study)
+    failures, diverged = failures_table(config, study), divergence_table(config, study)
     settings = yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     folds = [["Config", settings]]
     if schedules := effective_schedules(study):
@@ -233,7 +239,9 @@ def _sections(
         *([_section("Along the stack", [], along)] if along else []),
         _section("Time and memory", [], costs),
         _section(
-            "Failures", [] if failures.rows else [none], [plain_table(failures)] if failures.rows else []
+            "Failures",
+            [] if failures.rows else [none],
+            [plain_table(table) for table in (failures, diverged) if table.rows],
         ),
         _section(
             "What was run, and on what",

@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from benchmarks.config_file import ConfigError
-from benchmarks.plan import build_params, job_id, make_plan
+from benchmarks.parameter_sets import build_params
+from benchmarks.plan import job_id, make_plan
 from benchmarks.plugins import dataset_class
 
 

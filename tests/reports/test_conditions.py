@@ -81,3 +81,13 @@ def test_effective_schedules_are_of_the_first_pair(make: Make, make_config: Make
     study = Study.of(make_config("a", "b"), records)
     assert json.loads(effective_schedules(study)) == {"set": {"a": {"sigma": 1}}}
     assert effective_schedules(Study.of(make_config(), [make("b")])) == ""
+
+
+def test_parameters_that_depend_on_the_pair_are_told(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        *(make("a", f"p{n}", params={"model": "affine", "levels": 4}) for n in range(5)),
+        *(make("a", f"q{n}", params={"model": "rigid", "levels": 4}) for n in range(4)),
+        make("a", "r", params={"model": "affine", "levels": 2}),
+    ]
+    (row,) = runs_table(Study.of(make_config("a"), records)).rows
+    assert row.cells[-1].text == ("model affine, levels 4; on q0, q1, q2, …: model rigid; on r: levels 2")

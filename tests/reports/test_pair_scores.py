@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
-from reports.pair_scores import MOST_ROWS, pair_tables
+from reports.pair_scores import MOST_ROWS, pair_table
+from reports.study import Study
 from reports.table import Table
 
 Make = Callable[..., RunRecord]
@@ -23,7 +24,8 @@ def test_row_per_pair_with_status_in_place_of_a_number(make: Make, make_config: 
         make("a", "p2", tre_mm=0.5, before={"tre_mm": 4.0}),
         make("b", "p2", status=Status.OOM),
     ]
-    (table,) = pair_tables(make_config("a", "b"), records)
+    table = pair_table(Study.of(make_config("a", "b"), records), "set")
+    assert table is not None
     assert table.title == "TRE (mm) per pair: set"
     assert text_of(table) == [
         ["Pair", "before", "a", "b"],
@@ -40,21 +42,16 @@ def test_row_per_pair_with_status_in_place_of_a_number(make: Make, make_config: 
 def test_dice_leads_without_a_known_transform_and_rmse_without_labels(
     make: Make, make_config: MakeConfig
 ) -> None:
-    (table,) = pair_tables(make_config(), [make("a", tre_mm=None, dice=0.5, rmse=0.1)])
-    assert table.title.startswith("Dice per pair")
-    (table,) = pair_tables(make_config(), [make("a", rmse=0.1)])
-    assert table.title.startswith("RMSE per pair")
+    for record, title in (
+        (make("a", tre_mm=None, dice=0.5, rmse=0.1), "Dice"),
+        (make("a", rmse=0.1), "RMSE"),
+    ):
+        table = pair_table(Study.of(make_config(), [record]), "set")
+        assert table is not None
+        assert table.title == f"{title} per pair: set"
 
 
-def test_many_pairs_are_grouped_by_kind(make: Make, make_config: MakeConfig) -> None:
-    records = [
-        make("a", f"p{i}", kind="odd" if i % 2 else "even", dice=0.5 + 0.1 * (i % 2))
-        for i in range(MOST_ROWS + 1)
-    ]
-    records[0] = make("a", "p0", kind="even", status=Status.FAILED)
-    (table,) = pair_tables(make_config(), records)
-    assert table.title == f"Dice per kind of pair, {MOST_ROWS + 1} pairs: set"
-    assert text_of(table)[1:] == [
-        ["even", "n/a", "0.500 ± 0.000 (n=15)"],
-        ["odd", "n/a", "0.600 ± 0.000"],
-    ]
+def test_many_pairs_have_no_table_of_their_own(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", f"p{i}", dice=0.5) for i in range(MOST_ROWS + 1)]
+    assert pair_table(Study.of(make_config("a"), records), "set") is None
+    assert pair_table(Study.of(make_config("a"), records[1:]), "set") is not None
