@@ -215,6 +215,9 @@ class ReportConfig(Section):
         Mean ± standard deviation, median [quartiles], or mean [95 % interval by bootstrap over subjects].
     reference : str or None
         Label of the run that the tests compare the others with; None takes the figures' oracle, else the best.
+    success_tre_mm : float
+        Target registration error up to which a registration counts as a success, where success is shown against the
+        start.
     """
 
     columns: tuple[str, ...] = ()
@@ -222,6 +225,7 @@ class ReportConfig(Section):
     order: str = "config"
     statistic: Literal["mean_sd", "median_iqr", "mean_interval"] = "mean_sd"
     reference: Label | None = None
+    success_tre_mm: Annotated[float, Field(gt=0)] = 2.0
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
 from benchmarks.plan import Job, build_params
 from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.probes import probes_mm
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
@@ -59,6 +60,7 @@ class Measurement:
     started: float = field(default_factory=time.monotonic)
     before: Evaluation | None = None
     after: Evaluation | None = None
+    probes_mm: tuple[tuple[float, ...], ...] = ()
     artefacts: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -162,6 +164,8 @@ class Executor:
         registration = measurement.registration
         measurement.before = self._start(job.identity, pair, images)
         measurement.after = evaluate(pair, registration.transform, registration.inverse, images)
+        if pair.info.undisturbed:
+            measurement.probes_mm = probes_mm(pair, registration.transform, images.mask)
         if job.keep_panels:
             name = panels_name(job.job_id)
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
@@ -249,6 +253,7 @@ class Executor:
             effective=_plain(registration.effective) if registration else {},
             trace=tuple(tuple(map(float, level)) for level in registration.trace) if registration else (),
             artefacts=measurement.artefacts,
+            probes_mm=measurement.probes_mm,
             provenance=circumstances,
         )
 

@@ -18,11 +18,13 @@ from benchmarks.aggregation import (
 )
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from benchmarks.gate_config import BoundGate, GateBase, GradientGate, OracleGate
+from benchmarks.gate_config import BoundGate, GateBase, GradientGate, OracleGate, RecoveryGate
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.names import nearest_hint
 from benchmarks.records import Gradient, RunRecord
+from benchmarks.recovery import recoveries
 
+AnyGate = OracleGate | BoundGate | GradientGate | RecoveryGate
 # Binary fractions make 1.15 x 0.1 a hair less than 0.115; such a tie is no failure.
 TIE = 1e-12
 # Pairs that a message names before it only counts.
@@ -166,7 +168,7 @@ def evaluate_gates(config: Config, records: Iterable[RunRecord]) -> list[GateRes
     return [replace(result, text=f"{result.text}, at threads={n}") for n, result in results]
 
 
-def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> GateResult:
+def _evaluate(gate: AnyGate, evidence: _Evidence) -> GateResult:
     runs = _runs_named(gate, evidence)
     selected = sorted({key for run in runs for key in evidence.pairs(gate, _with_oracle(gate, run))})
     try:
@@ -179,6 +181,8 @@ def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) 
                 compared = _against_bound(gate, evidence, runs)
             case GradientGate():
                 compared = _gradients(gate, evidence, selected)
+            case RecoveryGate():
+                compared = [_recovered(gate, evidence, selected)]
     except _CannotTellError as refusal:
         return GateResult(gate_text(gate), False, len(selected), None, None, None, str(refusal))
     worst = min(compared, key=lambda one: (one.holds, one.slack))
@@ -187,9 +191,11 @@ def _evaluate(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) 
     )
 
 
-def _runs_named(gate: OracleGate | BoundGate | GradientGate, evidence: _Evidence) -> list[str]:
+def _runs_named(gate: AnyGate, evidence: _Evidence) -> list[str]:
     if isinstance(gate, GradientGate):
         return [gate.differentiable]
+    if isinstance(gate, RecoveryGate):
+        return [gate.recovers]
     return evidence.competitors() if gate.backend == "*" else [gate.backend]
 
 
@@ -247,12 +253,45 @@ def _reduction(aggregate: str, metric: Metric) -> Callable[[Sequence[float]], fl
 
 def _against_bound(gate: BoundGate, evidence: _Evidence, runs: Sequence[str]) -> list[_Compared]:
     metric = _directed(gate.metric)
+    if gate.share < 1:
+        return [_share_within(gate, metric, evidence, run) for run in runs if evidence.pairs(gate, [run])]
     compared = []
     for run in runs:
         for key, value in evidence.values(run, evidence.pairs(gate, [run]), metric).items():
             words = f"nearest to the bound is {run} on {key}: {value:.5g}, bound {gate.bound:.5g}"
             compared.append(_compare(words, metric, value, gate.bound))
     return compared
+
+
+def _share_within(gate: BoundGate, metric: Metric, evidence: _Evidence, run: str) -> _Compared:
+    pairs = evidence.pairs(gate, [run])
+    values = {key: r.value(metric.name) for key in pairs if (r := evidence.results[key].get(run))}
+    within = {
+        key
+        for key, value in values.items()
+        if value is not None and _compare("", metric, value, gate.bound).holds
+    }
+    outside = [str(key) for key in pairs if key not in within]
+    what = f"{run} is within the bound on {len(within)} of {_counted(len(pairs))}"
+    return _share(what, len(within) / len(pairs), outside, gate.share)
+
+
+def _recovered(gate: RecoveryGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> _Compared:
+    run = gate.recovers
+    found = recoveries(evidence.results, run, pairs)
+    if not found:
+        raise _CannotTellError(f"no record of {run} from a disturbed start")
+    lost = [one.key for one in found if not one.within(gate.max_rmse_change, gate.max_distance_mm)]
+    back = len(found) - len(lost)
+    what = f"{run} is back from {back} of {len(found)} disturbed starts"
+    return _share(what, back / len(found), list(map(str, lost)), gate.share)
+
+
+def _share(what: str, share: float, missing: Sequence[str], least: float) -> _Compared:
+    words = f"{what}: {share:.1%}, at least {least:.4g} asked"
+    if missing:
+        words += f"; missing {_first(missing)}"
+    return _Compared(words, share, least, share - least, share >= least or math.isclose(share, least))
 
 
 def _gradients(gate: GradientGate, evidence: _Evidence, pairs: Sequence[PairKey]) -> list[_Compared]:
@@ -307,7 +346,7 @@ def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> _Compar
 _AGGREGATES = {"max": "worst", "mean": "mean", "median": "median", "each": "each pair's"}
 
 
-def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
+def gate_text(gate: AnyGate) -> str:
     """Return the condition in words."""
     match gate:
         case OracleGate():
@@ -323,7 +362,8 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
             metric = METRICS[gate.metric]
             who = "every run" if gate.backend == "*" else gate.backend
             sign = "≤" if metric.better == "lower" else "≥"
-            text = f"{metric.title} of {who} {sign} {gate.bound:g} on each pair"
+            where = "on each pair" if gate.share == 1 else f"on at least {gate.share:.4g} of the pairs"
+            text = f"{metric.title} of {who} {sign} {gate.bound:g} {where}"
         case GradientGate():
             text = f"gradients of {gate.differentiable} finite and non-zero on each pair"
             demands = []
@@ -333,13 +373,21 @@ def gate_text(gate: OracleGate | BoundGate | GradientGate) -> str:
                 demands.append(f"norm ratio within {gate.max_norm_deviation:g} of 1")
             if demands:
                 text += f", {' and '.join(demands)} to differences of the solve where checked"
+        case RecoveryGate():
+            text = f"{gate.recovers} back from disturbed starts: RMSE within {gate.max_rmse_change:g}"
+            if gate.max_distance_mm is not None:
+                text += f", transform within {gate.max_distance_mm:g} mm"
+            text += " on each" if gate.share == 1 else f" on at least {gate.share:.4g} of them"
     scope = ([gate.dataset] if gate.dataset else []) + ([", ".join(gate.pairs)] if gate.pairs else [])
     return f"{text} ({': '.join(scope)})" if scope else text
 
 
 def _some(names: Sequence[str], of: int) -> str:
-    more = ", …" if len(names) > NAMED else ""
-    return f"{len(names)} of {_counted(of)}: {', '.join(names[:NAMED])}{more}"
+    return f"{len(names)} of {_counted(of)}: {_first(names)}"
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 def _counted(pairs: int) -> str:

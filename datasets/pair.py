@@ -24,12 +24,19 @@ class PairInfo:
         The subjects whose images take part; statistics resample these, not pairs.
     kind : str
         What distinguishes the pair inside its dataset (``translation``, ``affine``, ``inter-subject``, ...).
+    conditions : mapping of str to float
+        What was set to make the pair, by name with its unit (``start_translation_mm``); figures draw metrics against
+        it.
+    undisturbed : str
+        Where the pair starts off a disturbance: id of the pair with the same images and without it; else empty.
     """
 
     pair_id: str
     dimension: int
     subjects: tuple[str, ...]
     kind: str
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    undisturbed: str = ""
 
 
 @dataclass(frozen=True)

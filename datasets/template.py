@@ -34,6 +34,7 @@ _RECIPE_CODE = (
 
 ParamsT = TypeVar("ParamsT")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Spacing = Annotated[float, Field(ge=1.0, le=4.0, multiple_of=1.0)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -62,14 +63,15 @@ class Template3DParams:
     """
 
     seed: Seed = 0
-    spacing_mm: Annotated[float, Field(ge=1.0, le=4.0, multiple_of=1.0)] = 2.0
+    spacing_mm: Spacing = 2.0
 
 
 class TemplateDataset(Dataset[ParamsT]):
     """What the two datasets share: a derived folder in the cache, made when first needed."""
 
     dimension: ClassVar[int]
-    recipes: ClassVar[tuple[Recipe, ...]]
+    recipes: tuple[Recipe, ...]
+    recipe_code: ClassVar[tuple[str, ...]] = _RECIPE_CODE
 
     @property
     def version(self) -> str:
@@ -90,12 +92,12 @@ class TemplateDataset(Dataset[ParamsT]):
         refuse_source(request, self.name)
         self._folder.ensure()
         if request.check_hashes:
-            for info in self.pairs():
-                self._folder.checked(info.pair_id)
+            for pair_id in self._stored_pairs():
+                self._folder.checked(pair_id)
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs without reading an image."""
-        return tuple(synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes)
+        return tuple(self._stored_pairs().values())
 
     def load(self, pair_id: str) -> Pair:
         """Read one pair from the cache, which is filled or mended first where necessary.
@@ -107,10 +109,10 @@ class TemplateDataset(Dataset[ParamsT]):
         CacheError
             When the cache cannot hold what is written to it.
         """
-        infos = {info.pair_id: info for info in self.pairs()}
+        infos = self._stored_pairs()
         if pair_id not in infos:
             raise KeyError(f"{self.name} has no pair {pair_id!r}, only {', '.join(infos)}")
-        return stored.read_pair(self._folder.checked(pair_id), infos[pair_id], icbm152.LABEL_NAMES)
+        return self._read(infos[pair_id])
 
     @property
     @abstractmethod
@@ -119,11 +121,18 @@ class TemplateDataset(Dataset[ParamsT]):
     @abstractmethod
     def _stage(self) -> synthesis.Stage: ...
 
+    def _stored_pairs(self) -> dict[str, PairInfo]:
+        infos = [synthesis.pair_info(recipe, self.dimension, SUBJECT) for recipe in self.recipes]
+        return {info.pair_id: info for info in infos}
+
+    def _read(self, info: PairInfo) -> Pair:
+        return stored.read_pair(self._folder.checked(info.pair_id), info, icbm152.LABEL_NAMES)
+
     @cached_property
     def _version(self) -> str:
         parts = {
             "template": icbm152.fingerprint(),
-            **{name: sha256(Path(__file__).with_name(name)) for name in _RECIPE_CODE},
+            **{name: sha256(Path(__file__).with_name(name)) for name in self.recipe_code},
             **{package: package_version(package) for package in ("numpy", "scipy", "SimpleITK")},
         }
         return _digest(parts)

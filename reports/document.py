@@ -22,6 +22,7 @@ from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.starts import start_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -102,6 +103,7 @@ def report_tables(study: Study, noise: NoiseFloors) -> list[Table]:
         *summary_tables(config, study, noise),
         *further_tables(config, study),
         *pair_tables(config, study),
+        *(table for dataset in study.datasets for table in start_tables(study, dataset)),
     ]
     tests = [*paired_tables(config, study), *rank_tables(config, study), *common_tables(config, study)]
     tests += [*interval_tables(config, study), *gain_tables(config, study), *label_tables(config, study)]
@@ -164,6 +166,8 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
         if said := background.descriptions.get(dataset):
             parts.append(escape(said))
         parts.append(render_table(summary))
+        for table in start_tables(study, dataset):
+            parts += [f"#### {escape(table.title)}", render_table(table)]
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         parts += [f"#### {escape(pairs.title)}", render_table(pairs)]
         parts.append(details(further.title, render_table(further)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.aggregation import PairKey
 from benchmarks.catalogue import METRICS
 from reports.figures.agreement import agreement_plate
+from reports.figures.capture import capture_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
@@ -36,7 +37,7 @@ class Pictures:
     Attributes
     ----------
     scores : tuple of Gallery
-        Accuracy against time, ranks, spread over pairs and labels, two runs pair by pair.
+        Accuracy against time, success against the start, ranks, spread over pairs and labels, two runs pair by pair.
     costs : tuple of Gallery
         Times, scaling with threads, convergence.
     slices : tuple of Gallery
@@ -66,6 +67,7 @@ def draw_pictures(study: Study, folder: Path, dataset: str) -> Pictures:
         ranking = next((r for name in CHOSEN_BY if (r := rank_runs(one, dataset, METRICS[name]))), None)
         scores = [
             tradeoff_plate(one, dataset),
+            capture_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
             spread_plate(one, dataset),
             labels_plate(one, dataset),

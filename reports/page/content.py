@@ -30,6 +30,7 @@ from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
+from reports.starts import start_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -182,7 +183,10 @@ def _dataset(
     return {
         **scores_of(study, dataset, metrics, statuses, messages),
         "description": one_line(background.descriptions.get(dataset, "")),
-        "tables": [linked_table(study, dataset, summary, metrics)],
+        "tables": [
+            linked_table(study, dataset, summary, metrics),
+            *map(plain_table, start_tables(study, dataset)),
+        ],
         "further": [linked_table(study, dataset, further, metrics)],
         "labels": label_means(study, dataset),
         "figures": [],
