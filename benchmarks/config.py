@@ -236,6 +236,9 @@ class ReportConfig(Section):
         Label of the run that the tests compare the others with; None takes the figures' oracle, else the best.
     by_kind : bool
         Show scores by kind of pair of every dataset; otherwise of those where two kinds at least have several pairs.
+    success_tre_mm : float
+        Target registration error up to which a registration counts as a success, where success is shown against the
+        start.
     """
 
     columns: tuple[str, ...] = ()
@@ -244,6 +247,7 @@ class ReportConfig(Section):
     statistic: Literal["mean_sd", "median_iqr", "mean_interval"] = "mean_sd"
     reference: Label | None = None
     by_kind: bool = False
+    success_tre_mm: Annotated[float, Field(gt=0)] = 2.0
 
     @property
     def chosen_columns(self) -> tuple[str, ...]:

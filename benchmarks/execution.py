@@ -30,6 +30,7 @@ from benchmarks.panels import panels_name, write_panels
 from benchmarks.parameter_sets import build_params
 from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.probes import probes_mm
 from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status, storable
@@ -72,6 +73,7 @@ class Measurement:
     started: float = field(default_factory=time.monotonic)
     before: Evaluation | None = None
     after: Evaluation | None = None
+    probes_mm: tuple[tuple[float, ...], ...] = ()
     artefacts: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -180,6 +182,8 @@ class Executor:
             name = kept_name(job.job_id)
             write_kept(self._settings.run.results / name, kept_transform(pair, registration.transform))
             measurement.artefacts[ARTEFACT] = name
+        if pair.info.undisturbed:
+            measurement.probes_mm = probes_mm(pair, registration.transform, images.mask)
         if job.keep_panels:
             name = panels_name(job.job_id)
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
@@ -267,6 +271,7 @@ class Executor:
             effective=told.effective,
             trace=told.trace,
             artefacts=measurement.artefacts,
+            probes_mm=measurement.probes_mm,
             provenance=circumstances,
         )
 

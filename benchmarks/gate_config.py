@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from benchmarks.catalogue import METRICS
 from benchmarks.names import nearest_hint
+from benchmarks.recovery import RMSE_BACK
 from benchmarks.section import Section
 
 
@@ -69,8 +70,11 @@ class OracleGate(MetricGate):
     abs: float = 0.0
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class BoundGate(MetricGate):
-    """A backend must stay within an absolute bound on every pair.
+    """A backend must stay within an absolute bound on every pair, or on a share of them.
 
     Attributes
     ----------
@@ -80,10 +84,38 @@ class BoundGate(MetricGate):
         Run label, or ``*`` for every run that is no reference row.
     bound : float
         Largest (lower is better) or smallest (higher is better) value allowed.
+    share : float
+        Smallest share of the pairs that have to be within the bound. Below 1, a pair that did not end ok, or where the
+        metric is undefined, counts as outside; at 1 it fails the gate by itself.
     """
 
     backend: str
     bound: float
+    share: Share = 1.0
+
+
+class RecoveryGate(GateBase):
+    """A backend must come back to its own solution from the disturbed starts of a dataset.
+
+    It is back when RMSE and transform are those that it reaches from the undisturbed start of the same two images. A
+    start counts as not back where either solve did not end ok.
+
+    Attributes
+    ----------
+    recovers : str
+        Run label.
+    max_rmse_change : float
+        Largest difference of RMSE, in normalised intensities.
+    max_distance_mm : float or None
+        Largest root mean square distance between the two solutions over some points of the fixed mask.
+    share : float
+        Smallest share of the disturbed starts from which it is back.
+    """
+
+    recovers: str
+    max_rmse_change: Annotated[float, Field(ge=0)] = RMSE_BACK
+    max_distance_mm: Annotated[float, Field(ge=0)] | None = None
+    share: Share = 1.0
 
 
 class RatioGate(MetricGate):
@@ -147,8 +179,9 @@ class GradientGate(GateBase):
 
 def _gate_kind(data: Any) -> str:
     keys = data if isinstance(data, dict) else data.__class__.model_fields
-    if "differentiable" in keys:
-        return "differentiable"
+    for key in ("differentiable", "recovers"):
+        if key in keys:
+            return key
     aggregate = data.get("aggregate") if isinstance(data, dict) else getattr(data, "aggregate", None)
     if aggregate == "mean_ratio":
         return "ratio"
@@ -159,7 +192,8 @@ Gate = Annotated[
     Annotated[OracleGate, Tag("oracle")]
     | Annotated[BoundGate, Tag("bound")]
     | Annotated[RatioGate, Tag("ratio")]
-    | Annotated[GradientGate, Tag("differentiable")],
+    | Annotated[GradientGate, Tag("differentiable")]
+    | Annotated[RecoveryGate, Tag("recovers")],
     Discriminator(_gate_kind),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,7 +10,7 @@ from fnmatch import fnmatchcase
 from benchmarks.aggregation import PairKey, PairResult, config_label
 from benchmarks.catalogue import Metric
 from benchmarks.config import Config
-from benchmarks.gate_config import GateBase
+from benchmarks.gate_config import GateBase, OracleGate
 from benchmarks.names import nearest_hint
 
 # Pairs that a message names before it only counts.
@@ -18,6 +19,10 @@ NAMED = 3
 
 class CannotTellError(Exception):
     """The records do not carry the gate: it fails, and the message says why."""
+
+
+# Binary fractions make 1.15 x 0.1 a hair less than 0.115; such a tie is no failure.
+TIE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -110,10 +115,28 @@ class Evidence:
         return next((entry.datasets for entry in self.config.runs if entry.label == label), None)
 
 
+def compared_to(
+    what: str, metric: Metric, value: float, limit: float, oracle_value: float | None = None
+) -> Compared:
+    """Hold a value of a metric against its limit."""
+    slack = limit - value if metric.better == "lower" else value - limit
+    holds = slack >= 0 or math.isclose(value, limit, rel_tol=TIE)
+    return Compared(what, value, limit, slack, holds, oracle_value)
+
+
+def tolerances(gate: OracleGate, metric: Metric) -> tuple[float, float]:
+    """Return factor and offset that turn the oracle's value into the limit."""
+    return (1 + gate.rel, gate.abs) if metric.better == "lower" else (1 - gate.rel, -gate.abs)
+
+
 def some(names: Sequence[str], of: int) -> str:
     """Count pairs and name the first of them."""
-    more = ", …" if len(names) > NAMED else ""
-    return f"{len(names)} of {counted_pairs(of)}: {', '.join(names[:NAMED])}{more}"
+    return f"{len(names)} of {counted_pairs(of)}: {first(names)}"
+
+
+def first(names: Sequence[str]) -> str:
+    """Name the first of some pairs."""
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 def counted_pairs(pairs: int) -> str:

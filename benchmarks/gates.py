@@ -10,14 +10,28 @@ from statistics import fmean, median
 from benchmarks.aggregation import PairKey, at_threads, pair_results, thread_counts
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from benchmarks.gate_config import BoundGate, Gate, GateBase, GradientGate, OracleGate, RatioGate
-from benchmarks.gate_evidence import CannotTellError, Compared, Evidence, counted_pairs
+from benchmarks.gate_config import (
+    BoundGate,
+    Gate,
+    GateBase,
+    GradientGate,
+    OracleGate,
+    RatioGate,
+    RecoveryGate,
+)
+from benchmarks.gate_evidence import (
+    CannotTellError,
+    Compared,
+    Evidence,
+    compared_to,
+    counted_pairs,
+    tolerances,
+)
+from benchmarks.gate_words import AGGREGATES, gate_text
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.ratio_gate import capped_ratios
 from benchmarks.records import Gradient, RunRecord
-
-# Binary fractions make 1.15 x 0.1 a hair less than 0.115; such a tie is no failure.
-TIE = 1e-12
+from benchmarks.share_gates import recovered, share_within
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,8 @@ def _evaluate(gate: Gate, evidence: Evidence) -> GateResult:
                 compared = [capped_ratios(gate, evidence, selected)]
             case GradientGate():
                 compared = _gradients(gate, evidence, selected)
+            case RecoveryGate():
+                compared = [recovered(gate, evidence, selected)]
     except CannotTellError as refusal:
         return GateResult(gate_text(gate), False, len(selected), None, None, None, str(refusal))
     worst = min(compared, key=lambda one: (one.holds, one.slack))
@@ -104,6 +120,8 @@ def _evaluate(gate: Gate, evidence: Evidence) -> GateResult:
 def _runs_named(gate: Gate, evidence: Evidence) -> list[str]:
     if isinstance(gate, GradientGate):
         return [gate.differentiable]
+    if isinstance(gate, RecoveryGate):
+        return [gate.recovers]
     return evidence.competitors() if gate.backend == "*" else [gate.backend]
 
 
@@ -118,35 +136,22 @@ def _directed(name: str) -> Metric:
     return metric
 
 
-def _compare(
-    what: str, metric: Metric, value: float, limit: float, oracle_value: float | None = None
-) -> Compared:
-    slack = limit - value if metric.better == "lower" else value - limit
-    holds = slack >= 0 or math.isclose(value, limit, rel_tol=TIE)
-    return Compared(what, value, limit, slack, holds, oracle_value)
-
-
 def _against_oracle(gate: OracleGate, evidence: Evidence, pairs: Sequence[PairKey]) -> list[Compared]:
     metric = _directed(gate.metric)
     ours = evidence.values(gate.backend, pairs, metric)
     theirs = evidence.values(gate.oracle, pairs, _directed(gate.oracle_metric or gate.metric))
 
     def compare(what: str, value: float, oracle: float) -> Compared:
-        factor, offset = _tolerances(gate, metric)
+        factor, offset = tolerances(gate, metric)
         limit = factor * oracle + offset
         words = f"{what}: {gate.backend} {value:.5g}, {gate.oracle} {oracle:.5g}, limit {limit:.5g}"
-        return _compare(words, metric, value, limit, oracle)
+        return compared_to(words, metric, value, limit, oracle)
 
     if gate.aggregate == "each":
         return [compare(f"nearest to the limit is {key}", ours[key], theirs[key]) for key in pairs]
     reduce = _reduction(gate.aggregate, metric)
-    what = f"{_AGGREGATES[gate.aggregate]} of {counted_pairs(len(pairs))}"
+    what = f"{AGGREGATES[gate.aggregate]} of {counted_pairs(len(pairs))}"
     return [compare(what, reduce(list(ours.values())), reduce(list(theirs.values())))]
-
-
-def _tolerances(gate: OracleGate, metric: Metric) -> tuple[float, float]:
-    """Return factor and offset that turn the oracle's value into the limit."""
-    return (1 + gate.rel, gate.abs) if metric.better == "lower" else (1 - gate.rel, -gate.abs)
 
 
 def _reduction(aggregate: str, metric: Metric) -> Callable[[Sequence[float]], float]:
@@ -161,11 +166,13 @@ def _reduction(aggregate: str, metric: Metric) -> Callable[[Sequence[float]], fl
 
 def _against_bound(gate: BoundGate, evidence: Evidence, runs: Sequence[str]) -> list[Compared]:
     metric = _directed(gate.metric)
+    if gate.share < 1:
+        return [share_within(gate, metric, evidence, run) for run in runs if evidence.pairs(gate, [run])]
     compared = []
     for run in runs:
         for key, value in evidence.values(run, evidence.pairs(gate, [run]), metric).items():
             words = f"nearest to the bound is {run} on {key}: {value:.5g}, bound {gate.bound:.5g}"
-            compared.append(_compare(words, metric, value, gate.bound))
+            compared.append(compared_to(words, metric, value, gate.bound))
     return compared
 
 
@@ -216,41 +223,3 @@ def _smallest_norm(run: str, key: PairKey, gradient: Gradient | None) -> Compare
     what, norm = min(norms.items(), key=lambda item: item[1])
     words = f"smallest norm, to the {what} on {key}: {norm:.5g}"
     return Compared(words, norm, limit=0.0, slack=norm, holds=gradient.usable)
-
-
-_AGGREGATES = {"max": "worst", "mean": "mean", "median": "median", "each": "each pair's"}
-
-
-def gate_text(gate: Gate) -> str:
-    """Return the condition in words."""
-    match gate:
-        case OracleGate():
-            metric = METRICS[gate.metric]
-            how = _AGGREGATES[gate.aggregate]
-            sign = "≤" if metric.better == "lower" else "≥"
-            factor, offset = _tolerances(gate, metric)
-            tail = f" {'+' if offset > 0 else '−'} {abs(offset):g}" if offset else ""
-            scale = "" if gate.rel == 0 else f"{factor:g} × "
-            what = f" {METRICS[gate.oracle_metric].title}" if gate.oracle_metric else ""
-            text = f"{how} {metric.title} of {gate.backend} {sign} {scale}{how}{what} of {gate.oracle}{tail}"
-        case BoundGate():
-            metric = METRICS[gate.metric]
-            who = "every run" if gate.backend == "*" else gate.backend
-            sign = "≤" if metric.better == "lower" else "≥"
-            text = f"{metric.title} of {who} {sign} {gate.bound:g} on each pair"
-        case RatioGate():
-            text = (
-                f"mean over pairs of {METRICS[gate.metric].title} of {gate.backend} / {gate.oracle}, each at most "
-                f"{gate.cap:g}, ≤ {gate.bound:g}"
-            )
-        case GradientGate():
-            text = f"gradients of {gate.differentiable} finite and non-zero on each pair"
-            demands = []
-            if gate.min_cosine is not None:
-                demands.append(f"cosine ≥ {gate.min_cosine:g}")
-            if gate.max_norm_deviation is not None:
-                demands.append(f"norm ratio within {gate.max_norm_deviation:g} of 1")
-            if demands:
-                text += f", {' and '.join(demands)} to differences of the solve where checked"
-    scope = ([gate.dataset] if gate.dataset else []) + ([", ".join(gate.pairs)] if gate.pairs else [])
-    return f"{text} ({': '.join(scope)})" if scope else text

@@ -164,6 +164,8 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                         threads=threads,
                         device=config.resources.device,
                         gradient_check=check if repeat == 0 else None,
+                        conditions=dict(pair.conditions),
+                        undisturbed=pair.undisturbed,
                     )
                     first = repeat == 0 and threads == counts[0]
                     jobs.append(
@@ -185,7 +187,8 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
 def job_id(identity: Identity, twin: int = 0) -> str:
     """Return a hash of the canonical form of what is asked for.
 
-    What a run is called and in which table it stands is no part of it: renaming a run measures nothing anew.
+    What a run is called and in which table it stands is no part of it: renaming a run measures nothing anew. Nor are
+    the conditions of a pair, which follow from its id and the version of its dataset.
 
     Parameters
     ----------
@@ -194,7 +197,8 @@ def job_id(identity: Identity, twin: int = 0) -> str:
     twin : int
         How often the same config asks for the same before, under other labels: each is measured by itself.
     """
-    content = identity.model_dump(mode="json", exclude={"run", "track"}) | ({"twin": twin} if twin else {})
+    told_elsewhere = {"run", "track", "conditions", "undisturbed"}
+    content = identity.model_dump(mode="json", exclude=told_elsewhere) | ({"twin": twin} if twin else {})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
@@ -240,7 +244,8 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
                 raise ConfigError(f"{source}: runs[{index}].datasets: no dataset {name!r} here{hint}")
     for index, gate in enumerate(config.gates):
         place = f"{source}: gates[{index}]"
-        asked = [getattr(gate, key) for key in ("backend", "oracle", "differentiable") if hasattr(gate, key)]
+        keys = ("backend", "oracle", "differentiable", "recovers")
+        asked = [getattr(gate, key) for key in keys if hasattr(gate, key)]
         for label in asked:
             if label not in labels and (label != "*" or isinstance(gate, OracleGate | RatioGate)):
                 raise ConfigError(f"{place}: no run labelled {label!r}{nearest_hint(label, labels)}")

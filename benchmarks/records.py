@@ -72,6 +72,10 @@ class Identity(Frozen):
         ``cpu`` or ``cuda:N``.
     gradient_check : GradientCheckRequest or None
         Set where the gradient is to be compared with differences of the solve.
+    conditions : dict of str to float
+        What was set to make the pair, by name with its unit.
+    undisturbed : str
+        Where the pair starts off a disturbance: id of the pair with the same images and without it; else empty.
     """
 
     run: str
@@ -92,6 +96,8 @@ class Identity(Frozen):
     threads: Annotated[int, Field(ge=1)]
     device: str
     gradient_check: GradientCheckRequest | None = None
+    conditions: dict[str, float] = Field(default_factory=dict)
+    undisturbed: str = ""
 
 
 class Failure(Frozen):
@@ -229,6 +235,8 @@ class RunRecord(BaseModel):
         Cost per iteration, per level.
     artefacts : dict of str to str
         Paths relative to the results folder.
+    probes_mm : tuple of tuple of float
+        Where some points of the fixed mask end, see ``benchmarks.probes``; of pairs that have an undisturbed one.
     provenance : Provenance
         Circumstances.
     """
@@ -253,6 +261,7 @@ class RunRecord(BaseModel):
     effective: dict[str, Any] = Field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
     artefacts: dict[str, str] = Field(default_factory=dict)
+    probes_mm: tuple[tuple[float, ...], ...] = ()
     provenance: Provenance
 
     def value(self, metric: str) -> float | None:

@@ -26,6 +26,11 @@ class PairInfo:
         What distinguishes the pair inside its dataset (``translation``, ``affine``, ``inter-subject``, ...).
     sections : tuple of int or None
         Places of the fixed and the moving image in the stack whose sections they are; None of other pairs.
+    conditions : mapping of str to float
+        What was set to make the pair, by name with its unit (``start_translation_mm``); figures draw metrics against
+        it.
+    undisturbed : str
+        Where the pair starts off a disturbance: id of the pair with the same images and without it; else empty.
     """
 
     pair_id: str
@@ -33,6 +38,8 @@ class PairInfo:
     subjects: tuple[str, ...]
     kind: str
     sections: tuple[int, int] | None = None
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    undisturbed: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ RECIPE_CODE = (
 
 ParamsT = TypeVar("ParamsT")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Spacing = Annotated[float, Field(ge=1.0, le=4.0, multiple_of=1.0)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -56,7 +57,7 @@ class Template3DParams:
     """
 
     seed: Seed = 0
-    spacing_mm: Annotated[float, Field(ge=1.0, le=4.0, multiple_of=1.0)] = 2.0
+    spacing_mm: Spacing = 2.0
 
 
 class TemplateDataset(DerivedDataset[ParamsT]):
@@ -79,7 +80,7 @@ class DeformedTemplate(TemplateDataset[ParamsT]):
     """One pair for each of a list of recipes."""
 
     dimension: ClassVar[int]
-    recipes: ClassVar[tuple[Recipe, ...]]
+    recipes: tuple[Recipe, ...]
 
     @property
     def description(self) -> str:

@@ -32,6 +32,7 @@ from reports.significance import (
     without_intervals,
 )
 from reports.stack_tables import stack_tables
+from reports.starts import start_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -123,6 +124,7 @@ def report_tables(study: Study, noise: NoiseFloors, stacks: Sequence[StackAlignm
     scores = [
         *summary_tables(config, study, noise),
         *further_tables(config, study),
+        *(table for dataset in study.datasets for table in start_tables(study, dataset)),
         *(table for dataset in study.datasets for table in detail_tables(study, dataset)),
         *stack_tables(study, stacks),
     ]
@@ -203,6 +205,8 @@ def _results(study: Study, background: Background, pictures: Mapping[str, Pictur
             parts.append(escape(said))
         parts.append(render_table(summary))
         parts += _stacks(study, background, dataset)
+        for table in start_tables(study, dataset):
+            parts += [f"#### {escape(table.title)}", render_table(table)]
         parts += [part for gallery in pictures[dataset].scores for part in _gallery(gallery)]
         for table in detail_tables(study, dataset):
             parts += [f"#### {escape(table.title)}", render_table(table)]

@@ -74,6 +74,7 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "dataset_version": identity.dataset_version,
         "pair_id": identity.pair_id,
         "kind": identity.kind,
+        "conditions": json.dumps(identity.conditions, sort_keys=True) if identity.conditions else None,
         "subjects": ";".join(identity.subjects),
         "dimension": identity.dimension,
         "repeat": identity.repeat,

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.aggregation import PairKey
 from benchmarks.stack_record import StackAlignment
 from reports.figures.agreement import agreement_plate
+from reports.figures.capture import capture_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
@@ -38,7 +39,7 @@ class Pictures:
     Attributes
     ----------
     scores : tuple of Gallery
-        Accuracy against time, ranks, spread over pairs and labels, two runs pair by pair.
+        Accuracy against time, success against the start, ranks, spread over pairs and labels, two runs pair by pair.
     costs : tuple of Gallery
         Times, scaling with threads, convergence.
     slices : tuple of Gallery
@@ -90,6 +91,7 @@ def draw_pictures(
         scores = [
             *(drift_plate(study, stack) for stack in stacks if stack.dataset == dataset),
             tradeoff_plate(one, dataset),
+            capture_plate(one, dataset),
             ranks_plate(ranking, dataset) if ranking else None,
             spread_plate(one, dataset),
             labels_plate(one, dataset),

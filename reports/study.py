@@ -168,6 +168,10 @@ class Study:
         """Return what distinguishes a pair."""
         return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.kind
 
+    def conditions(self, dataset: str, pair_id: str) -> Mapping[str, float]:
+        """Return what was set to make a pair, by name with its unit."""
+        return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.conditions
+
     def subjects(self, dataset: str, pair_id: str) -> tuple[str, ...]:
         """Return whose images a pair is of."""
         return next(iter(self.results[PairKey(dataset, pair_id)].values())).repeats[0].identity.subjects

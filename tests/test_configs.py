@@ -16,6 +16,7 @@ from benchmarks.execution import Executor
 from benchmarks.gates import evaluate_gates
 from benchmarks.plan import make_plan
 from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.probes import PROBES
 from benchmarks.records import Status
 from benchmarks.runner import run_settings
 from benchmarks.worker_protocol import WorkerSettings
@@ -205,3 +206,35 @@ def test_two_brains_on_different_grids_overlap_well_after_each_quick_backend(lab
 def test_names_are_unique():
     names = [load_config(path).name for path in CONFIGS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.filterwarnings("default")  # as in a worker: third parties warn
+def test_a_run_comes_back_from_disturbed_starts(tmp_path):
+    path = FOLDER / "recovery.yaml"
+    asked = ["dataset.params.draws=1", "dataset.pairs=[affine-0-*]", "timing.warmup=0", "resources.threads=1"]
+    config = load_config(path, asked)
+    records = records_of(config, make_plan(config, tmp_path, str(path)).jobs, tmp_path, tmp_path / "results")
+    assert {record.identity.run: record.failure for record in records if record.status is not Status.OK} == {}
+    assert all(len(record.probes_mm) == PROBES for record in records)
+    gates = evaluate_gates(config, records)
+    assert [gate.value for gate in gates] == [1.0] * len(config.gates), gates
+    report = build_report(tmp_path / "results", config, records).read_text()
+    assert "Recovery: recovery2d" in report
+
+
+@pytest.mark.filterwarnings("default")  # as in a worker: third parties warn
+def test_success_is_told_by_start(tmp_path):
+    path = FOLDER / "capture_range.yaml"
+    levels = ["dataset.params.translations_mm=[2, 5, 10]", "dataset.params.rotations_deg=[5, 90]"]
+    config = load_config(path, [*levels, "dataset.params.draws=1", "timing.warmup=0", "resources.threads=1"])
+    jobs = [
+        job
+        for job in make_plan(config, tmp_path, str(path)).jobs
+        if job.identity.run in ("truth", "lmreg affine")
+    ]
+    records = records_of(config, jobs, tmp_path, tmp_path / "results")
+    assert all(record.after["tre_mm"] < 1e-6 for record in records if record.identity.run == "truth")
+    report = build_report(tmp_path / "results", config, records).read_text()
+    assert "Success by start translation: capture_range2d" in report
+    assert "Success by start rotation" not in report
+    assert (tmp_path / "results" / "figures" / "capture-range" / "capture_range2d.csv").is_file()

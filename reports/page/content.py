@@ -40,6 +40,7 @@ from reports.significance import (
     without_intervals,
 )
 from reports.stack_tables import stack_tables
+from reports.starts import start_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
 from reports.verdicts import failures_table, gates_table
@@ -202,6 +203,7 @@ def _dataset(
         "description": one_line(background.descriptions.get(dataset, "")),
         "tables": [
             linked_table(study, dataset, summary, metrics),
+            *map(plain_table, start_tables(study, dataset)),
             *([plain_table(by_kind)] if by_kind else []),
         ],
         "further": [linked_table(study, dataset, further, metrics)] if further.rows else [],

@@ -45,6 +45,8 @@ def make() -> Make:
         status: Status = Status.OK,
         forward_s: float | None = None,
         gradient: Gradient | None = None,
+        undisturbed: str = "",
+        probes_mm: tuple[tuple[float, ...], ...] = (),
         **scores: float | None,
     ) -> RunRecord:
         identity = Identity(
@@ -65,6 +67,7 @@ def make() -> Make:
             repeat=repeat,
             threads=1,
             device="cpu",
+            undisturbed=undisturbed,
         )
         return RunRecord(
             job_id=f"{run}/{dataset}/{pair}/{repeat}",
@@ -74,6 +77,7 @@ def make() -> Make:
             seconds={} if forward_s is None else {"forward": forward_s},
             after=scores,
             gradient=gradient,
+            probes_mm=probes_mm,
             provenance=PROVENANCE,
         )
 
@@ -414,3 +418,83 @@ def test_another_metric_of_the_oracle_can_be_the_limit(make: Make) -> None:
     oracle = make("oracle", "p", rmse=9.0, ncc=0.8)
     assert evaluate(gate, [make("ours", "p", rmse=0.4), oracle]).passed
     assert not evaluate(gate, [make("ours", "p", rmse=0.41), oracle]).passed
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.75, True), (0.76, False)])
+def test_a_share_of_pairs_within_the_bound_is_enough(make: Make, share: float, passed: bool) -> None:
+    records = pairs_of(make, "ours", "tre_mm", 0.5, 1.0, 2.0, 0.1)
+    result = evaluate({"metric": "tre_mm", "backend": "ours", "bound": 1.0, "share": share}, records)
+    assert result.passed is passed
+    assert (result.value, result.limit, result.pairs) == (0.75, share, 4)
+    assert "within the bound on 3 of 4 pairs: 75.0%" in result.reason
+    assert "set/p2" in result.reason
+    assert f"on at least {share:g} of the pairs" in result.text
+
+
+def test_of_a_share_what_failed_or_is_undefined_or_missing_counts_as_outside(make: Make) -> None:
+    records = [
+        *pairs_of(make, "ours", "dice", 0.9, 0.7),
+        make("ours", "p2", status=Status.FAILED),
+        make("ours", "p3", dice=None),
+        make("oracle", "p4", dice=1.0),
+    ]
+    result = evaluate({"metric": "dice", "backend": "ours", "bound": 0.8, "share": 0.5}, records)
+    assert not result.passed
+    assert result.value == pytest.approx(1 / 5)
+
+
+def test_every_run_has_to_reach_the_share(make: Make) -> None:
+    records = pairs_of(make, "ours", "rmse", 0.1, 0.1) + pairs_of(make, "oracle", "rmse", 0.1, 0.9)
+    gate = {"metric": "rmse", "backend": "*", "bound": 0.5}
+    assert evaluate({**gate, "share": 0.5}, records).passed
+    result = evaluate({**gate, "share": 0.6}, records)
+    assert (result.passed, result.value) == (False, 0.5)
+    assert result.reason.startswith("oracle is within the bound")
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1])
+def test_a_share_is_positive_and_at_most_one(share: float) -> None:
+    with pytest.raises(ValueError, match="share"):
+        evaluate({"metric": "rmse", "backend": "ours", "bound": 0.5, "share": share}, [])
+
+
+def from_starts(make: Make, *ends: tuple[float, float]) -> list[RunRecord]:
+    """Return a solution at RMSE 0.1 and the origin, and others at these RMSEs and distances from it."""
+    solution = make("ours", "s", rmse=0.1, undisturbed="s", probes_mm=((0.0, 0.0),))
+    return [solution] + [
+        make("ours", f"d{i}", rmse=rmse, undisturbed="s", probes_mm=((distance_mm, 0.0),))
+        for i, (rmse, distance_mm) in enumerate(ends)
+    ]
+
+
+RECOVERS = {"recovers": "ours", "max_rmse_change": 0.01, "max_distance_mm": 0.5, "share": 0.5}
+
+
+def test_back_means_the_same_rmse_and_the_same_place(make: Make) -> None:
+    records = from_starts(make, (0.105, 0.1), (0.095, 0.4), (0.12, 0.1), (0.08, 0.1), (0.1, 0.6))
+    result = evaluate(RECOVERS, records)
+    assert not result.passed
+    assert (result.value, result.limit) == (2 / 5, 0.5)
+    assert "ours is back from 2 of 5 disturbed starts: 40.0%" in result.reason
+    assert "set/d2, set/d3, set/d4" in result.reason
+    assert evaluate({**RECOVERS, "share": 0.4}, records).passed
+    assert evaluate({**RECOVERS, "max_distance_mm": None, "share": 0.6}, records).passed
+    assert "RMSE within 0.01, transform within 0.5 mm on at least 0.5 of them" in result.text
+
+
+def test_starts_that_failed_or_never_ran_are_not_back(make: Make) -> None:
+    failed = make("ours", "f", status=Status.FAILED, undisturbed="s")
+    pending = make("oracle", "p", rmse=0.1, undisturbed="s", probes_mm=((0.0, 0.0),))
+    result = evaluate(RECOVERS, [*from_starts(make, (0.1, 0.0)), failed, pending])
+    assert (result.passed, result.value) == (False, pytest.approx(1 / 3))
+
+
+def test_without_the_undisturbed_solution_nothing_is_back(make: Make) -> None:
+    result = evaluate(RECOVERS, from_starts(make, (0.1, 0.0), (0.1, 0.0))[1:])
+    assert (result.passed, result.value) == (False, 0.0)
+
+
+def test_pairs_without_disturbed_starts_tell_nothing_about_recovery(make: Make) -> None:
+    result = evaluate(RECOVERS, pairs_of(make, "ours", "rmse", 0.1, 0.2))
+    assert not result.passed
+    assert "no record of ours from a disturbed start" in result.reason

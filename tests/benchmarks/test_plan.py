@@ -53,6 +53,12 @@ def test_an_id_depends_on_what_was_asked_and_nothing_else(toy_config, plan):
         assert job_id(identity.model_copy(update=change)) != job_id(identity)
 
 
+def test_conditions_of_a_pair_are_told_but_make_no_other_job(toy_config, plan):
+    identity = plan(toy_config("Shift")).jobs[0].identity
+    told = identity.model_copy(update={"conditions": {"start_rotation_deg": 5.0}, "undisturbed": "p"})
+    assert job_id(told) == job_id(identity)
+
+
 def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
     few = {job.job_id for job in plan(toy_config("Shift")).jobs}
     more = {job.job_id for job in plan(toy_config("Shift", "Raises")).jobs}

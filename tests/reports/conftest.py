@@ -43,6 +43,9 @@ def make() -> Callable[..., RunRecord]:
         params: dict[str, Any] | None = None,
         check: GradientCheck | None = None,
         provenance: dict[str, Any] | None = None,
+        conditions: dict[str, float] | None = None,
+        undisturbed: str = "",
+        probes_mm: tuple[tuple[float, ...], ...] = (),
         **scores: float | None,
     ) -> RunRecord:
         identity = Identity(
@@ -64,6 +67,8 @@ def make() -> Callable[..., RunRecord]:
             threads=threads,
             device=device,
             gradient_check=REQUEST if check else None,
+            conditions=conditions or {},
+            undisturbed=undisturbed,
         )
         circumstances: dict[str, Any] = {
             "commit": "0123456789abcdef",
@@ -94,6 +99,7 @@ def make() -> Callable[..., RunRecord]:
             gradient_check=check,
             effective=effective or {},
             artefacts=artefacts or {},
+            probes_mm=probes_mm,
             provenance=Provenance(**(circumstances | (provenance or {}))),
         )
 
