@@ -74,5 +74,10 @@ def backend_version(adapter: type[Adapter[Any]]) -> dict[str, str]:
             versions[name] = "missing"
     source = getattr(sys.modules[adapter.__module__], "__file__", None)
     if source:
-        versions["adapter"] = source_hash([Path(source)])
+        versions["adapter"] = source_hash([_whole_adapter(Path(source))])
     return versions
+
+
+def _whole_adapter(file: Path) -> Path:
+    """Return an adapter's file, or the folder that it has to itself within ``adapters``."""
+    return file.parent if file.parent.parent == ROOT / "adapters" else file

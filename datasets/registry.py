@@ -11,6 +11,7 @@ BUILTIN = {
     "mrbrains18": "datasets.mrbrains18:Mrbrains18",
     "oasis2d": "datasets.oasis:Oasis2D",
     "oasis3d": "datasets.oasis:Oasis3D",
+    "shapes2d": "datasets.shapes:Shapes2D",
     "stack": "datasets.stack:StackPairs",
     "template2d": "datasets.template:Template2D",
     "template3d": "datasets.template:Template3D",

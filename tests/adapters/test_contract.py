@@ -20,7 +20,7 @@ from adapters.registry import BUILTIN
 from benchmarks.plugins import adapter_class
 
 RESOURCES = Resources(threads=1)
-DIFFERENTIABLE = {"torch_lm"}
+DIFFERENTIABLE = {"adam_affine", "torch_lm"}
 ALL_MOTIONS = ("translation", "rotation")
 
 
@@ -38,7 +38,9 @@ class Case:
         return cls(cls.Params(**self.params))
 
     def __str__(self) -> str:
-        options = [str(value) for key, value in self.params.items() if key in ("model", "metric")]
+        options = [
+            str(value) for key, value in self.params.items() if key in ("model", "metric", "regulariser")
+        ]
         return "-".join([self.name, *options])
 
 
@@ -48,6 +50,13 @@ BSPLINE = {
     "iterations": (15, 15),
     "sampling": "regular",
     "sampling_fraction": 0.3,
+}
+FIELD = {
+    "iterations": (60, 60),
+    "width": 32,
+    "learning_rate": 3e-3,
+    "points": 512,
+    "regulariser_points": 128,
 }
 TRUTH = Case("truth", tolerance_mm=1e-9)
 COMPETITORS = [
@@ -70,6 +79,11 @@ COMPETITORS = [
     Case("greedy", {"metric": "ssd", "iterations": (50, 30)}),
     Case("greedy", {"model": "rigid", "iterations": (50, 30)}),
     Case("greedy", {"model": "affine", "iterations": (50, 30)}),
+    Case("adam_affine", {"model": "rigid", "iterations": (40, 40, 30)}),
+    Case("adam_affine", {"model": "similarity", "iterations": (40, 40, 30)}),
+    Case("adam_affine", {"model": "affine", "iterations": (40, 40, 30)}),
+    Case("neural_field", {**FIELD, "regulariser": "bending"}),
+    Case("neural_field", {**FIELD, "regulariser": "gradient_inverse_consistency"}),
     Case("torch_lm"),
     Case("torch_lm", {"model": "rigid"}),
     Case("torch_lm", {"model": "affine"}),

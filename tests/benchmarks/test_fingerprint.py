@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
-from benchmarks.fingerprint import evaluation_version, package_version, source_hash
+from adapters.adam_affine.adapter import AdamAffine
+from adapters.torch_lm import TorchLM
+from benchmarks.fingerprint import ROOT, backend_version, evaluation_version, package_version, source_hash
 
 
 def test_an_installed_package_is_known_by_its_version():
@@ -41,3 +43,8 @@ def test_finding_a_version_imports_nothing():
 
 def test_metrics_have_a_version():
     assert evaluation_version().startswith("source-")
+
+
+def test_an_adapter_of_several_modules_is_known_by_all_of_them():
+    assert backend_version(TorchLM)["adapter"] == source_hash([ROOT / "adapters" / "torch_lm.py"])
+    assert backend_version(AdamAffine)["adapter"] == source_hash([ROOT / "adapters" / "adam_affine"])
