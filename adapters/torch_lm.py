@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import SimpleITK as sitk
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from adapters.coordinates import FloatArray, index_to_lps, lps_field_transform, lps_matrix_transform
+from adapters.coordinates import lps_matrix_transform
 from adapters.interface import DifferentiableAdapter, Gradients, JsonValue, Problem, Registration, Resources
 from adapters.options import Count, NonNegative, Positive
+from adapters.tensors import image_tensor, tensor_index_to_lps, voxel_field_transform
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
     import lmreg
 
 ModelName = Literal["translation", "rigid", "similarity", "affine", "bspline", "diffeomorphic"]
@@ -196,11 +193,11 @@ class TorchLM(DifferentiableAdapter[TorchLMParams]):
         self._grids = (problem.fixed, problem.moving)
         device = torch.device(resources.device)
         self._fixed, self._moving = (
-            _tensor(image, device).requires_grad_(self.differentiates) for image in self._grids
+            image_tensor(image, device).requires_grad_(self.differentiates) for image in self._grids
         )
         mask = problem.fixed_mask if self.params.use_fixed_mask else None
-        self._mask = None if mask is None else _tensor(mask, device)
-        self._affines = [_index_map(image).to(device) for image in self._grids]
+        self._mask = None if mask is None else image_tensor(mask, device)
+        self._affines = [tensor_index_to_lps(image).to(device) for image in self._grids]
 
     def register(self) -> None:
         """Run ``lmreg.register``."""
@@ -280,34 +277,9 @@ class TorchLM(DifferentiableAdapter[TorchLMParams]):
             transform: sitk.Transform = lps_matrix_transform(result.matrix[0].detach().cpu().numpy())
             inverse: sitk.Transform = transform.GetInverse()
         else:
-            transform = _field(result.displacement, fixed)
-            inverse = _field(result.inverse_displacement, moving)
+            transform = voxel_field_transform(result.displacement[0], fixed)
+            inverse = voxel_field_transform(result.inverse_displacement[0], moving)
         return Registration(transform, inverse, statistics, effective, trace)
-
-
-def _tensor(image: sitk.Image, device: torch.device) -> Tensor:
-    import torch
-
-    array = sitk.GetArrayFromImage(image).astype(np.float32)
-    return torch.from_numpy(array)[None, None].to(device)
-
-
-def _index_map(image: sitk.Image) -> Tensor:
-    """Affine from tensor index (the reverse of ITK's) to LPS millimetres."""
-    import torch
-
-    matrix = index_to_lps(image)
-    dimension = image.GetDimension()
-    matrix[:dimension, :dimension] = matrix[:dimension, :dimension][:, ::-1].copy()
-    return torch.from_numpy(matrix)
-
-
-def _field(displacement: Tensor, grid: sitk.Image) -> sitk.DisplacementFieldTransform:
-    """Turn a displacement in voxels of a grid, components in tensor axis order, into a transform."""
-    dimension = grid.GetDimension()
-    voxels: FloatArray = np.moveaxis(displacement[0].detach().cpu().double().numpy(), 0, -1)
-    linear = index_to_lps(grid)[:dimension, :dimension][:, ::-1]
-    return lps_field_transform(sitk.GetImageFromArray(voxels @ linear.T, isVector=True), grid)
 
 
 def _adjoint(params: TorchLMParams) -> lmreg.Adjoint | None:

@@ -84,7 +84,7 @@ def backend_version(adapter: type[Adapter[Any]]) -> dict[str, str]:
 def adapter_sources(module: str, source: Path) -> list[Path]:
     """Return the file of an adapter and those of its neighbours that its code imports, directly or not.
 
-    Neighbours are the other modules of its package: helpers that numbers depend on and that have no version.
+    Neighbours are the other modules of its outermost package: helpers that numbers depend on and that have no version.
 
     Parameters
     ----------
@@ -94,20 +94,23 @@ def adapter_sources(module: str, source: Path) -> list[Path]:
         Its file.
     """
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    root = source.parents[len(package.split("."))] if package else source.parent
     found = {source}
     waiting = [source]
     while waiting:
-        for name in _imported(package, waiting.pop()):
-            parent, _, last = name.rpartition(".")
-            file = source.with_name(f"{last}.py")
-            if parent == package and name != CONTRACT and file not in found and file.is_file():
+        for name in _imported(root, waiting.pop()):
+            outermost, *inner = name.split(".")
+            file = root.joinpath(outermost, *inner).with_suffix(".py")
+            near = outermost == package.partition(".")[0] if package else not inner
+            if near and name != CONTRACT and file not in found and file.is_file():
                 found.add(file)
                 waiting.append(file)
     return sorted(found)
 
 
-def _imported(package: str, source: Path) -> Iterator[str]:
-    """Name all that a module of a package may import, inside its functions too."""
+def _imported(root: Path, source: Path) -> Iterator[str]:
+    """Name all that a module below a folder may import, inside its functions too."""
+    package = ".".join(source.parent.relative_to(root).parts)
     for node in ast.walk(ast.parse(source.read_bytes(), str(source))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

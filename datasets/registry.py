@@ -17,6 +17,7 @@ BUILTIN = {
     "oasis3d": "datasets.oasis:Oasis3D",
     "recovery2d": "datasets.recovery:Recovery2D",
     "recovery3d": "datasets.recovery:Recovery3D",
+    "shapes2d": "datasets.shapes:Shapes2D",
     "stack": "datasets.stack:StackPairs",
     "template2d": "datasets.template:Template2D",
     "template3d": "datasets.template:Template3D",

@@ -82,3 +82,10 @@ def test_no_backend_depends_on_what_only_declares_adapters():
     assert found == {"coordinates.py", "options.py"} | {
         f"simpleitk{part}.py" for part in ("", "_demons", "_method", "_params")
     }
+
+
+def test_an_adapter_in_a_folder_of_its_own_depends_on_helpers_outside_it_too():
+    folder = ROOT / "adapters"
+    found = adapter_sources("adapters.adam_affine.adapter", folder / "adam_affine" / "adapter.py")
+    assert folder / "coordinates.py" in found
+    assert {file for file in folder.glob("adam_affine/*.py") if file.name != "__init__.py"} <= set(found)

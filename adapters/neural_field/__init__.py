@@ -1,0 +1,1 @@
+"""Registration of one pair by coordinate networks, without training data."""
