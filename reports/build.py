@@ -35,6 +35,7 @@ def build_report(
     command: str = "",
     pending: int = 0,
     noise: NoiseFloors = NO_CALIBRATION,
+    left_out: tuple[str, ...] = (),
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
@@ -56,6 +57,8 @@ def build_report(
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def build_report(
     tables = write_tables(folder, report_tables(study, noise))
     for suffix in TABLE_SUFFIXES:
         _remove_others(folder, TABLES, suffix, tables)
-    background = Background(command, descriptions, pending, noise)
+    background = Background(command, descriptions, pending, noise, left_out)
     report = folder / "report.md"
     gates = evaluate_gates(config, study.records)
     _write(report, report_text(study, background, gates, pictures))

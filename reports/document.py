@@ -21,6 +21,7 @@ from reports.pair_scores import pair_tables
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.schedules import schedule_tables
 from reports.significance import common_tables, interval_tables, paired_tables, rank_tables
 from reports.study import Study
 from reports.summary import further_tables, summary_tables
@@ -59,12 +60,15 @@ class Background:
         Jobs planned that have no record yet.
     noise : NoiseFloors
         How far times of equals lie apart.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
     """
 
     command: str
     descriptions: Mapping[str, str]
     pending: int
     noise: NoiseFloors
+    left_out: tuple[str, ...] = ()
 
 
 def report_text(
@@ -122,6 +126,7 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
         f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
         f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."
     ]
+    sentences += background.left_out
     if background.pending:
         sentences.append(
             f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."
@@ -193,6 +198,7 @@ def _slices(pictures: Mapping[str, Pictures]) -> list[str]:
 def _what_was_run(study: Study, background: Background) -> list[str]:
     parts = _section(conditions_table(study, background.command))
     parts += _subsection(runs_table(study))
+    parts += [part for table in schedule_tables(study) for part in _subsection(table)]
     if schedules := effective_schedules(study):
         parts.append(details("What each run did, in its backend's own terms", code_block(schedules, "json")))
     config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)

@@ -60,6 +60,7 @@ FAULTS = {
     "Crashes": (Status.KILLED, "the worker process was ended by SIGSEGV"),
     "Killed": (Status.KILLED, "the worker process was ended by SIGKILL"),
     "NotInstalled": (Status.UNAVAILABLE, "surely_not_installed"),
+    "Outdated": (Status.UNAVAILABLE, "outdated 1.0 has no such metric"),
     "Volumes": (Status.UNSUPPORTED, "volumes does 3D images, not 2D"),
 }
 
