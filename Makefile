@@ -4,19 +4,22 @@ CONFIG ?= configs/embedded.yaml
 VENV := .venv
 # Where to find PyTorch wheels other than the default ones, for example an index of CPU or CUDA builds.
 TORCH_INDEX ?=
+# The published protocols, in the order of running; each is the config of its name and needs no network.
+PROTOCOLS ?= fixtures battery recovery capture_range crossmodal syn_matched neural_fields stack
 # Options of data-NAME: --accept-licence, --from PATH, --offline, --data-dir PATH.
 FETCH ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup bench smoke results test lint format clean
+.PHONY: help setup bench smoke protocols results test lint format clean
 
 help:
 	@echo "make bench [CONFIG=configs/x.yaml]  run a benchmark, print its tables, write its report"
 	@echo "make smoke                          a benchmark of a few jobs, in less than a minute"
 	@echo "make data-NAME [FETCH=...]          fetch a dataset; FETCH takes --accept-licence, --from PATH, ..."
-	@echo "make results                        run the published benchmark and regenerate RESULTS.md"
+	@echo "make protocols                      run every published protocol; fails when a gate does"
+	@echo "make results                        run the published benchmark and all protocols, and publish them"
 	@echo "make test                           run the tests"
 	@echo "make lint                           check style, types and the direction of imports"
 	@echo "make format                         format the sources"
@@ -43,9 +46,23 @@ smoke: $(INSTALLED)
 data-%: $(INSTALLED)
 	$(BIN)/python -m benchmarks fetch $* $(FETCH)
 
+# A protocol that fails is told at the end: the others run all the same. An interruption ends them all.
+protocols: $(INSTALLED)
+	@failed=; \
+	for name in $(PROTOCOLS); do \
+		echo; echo "== $$name"; \
+		$(BIN)/python -m benchmarks run --strict configs/$$name.yaml; code=$$?; \
+		if [ $$code -eq 130 ]; then exit 130; fi; \
+		if [ $$code -ne 0 ]; then failed="$$failed $$name"; fi; \
+	done; \
+	echo; echo "Reports: report.md and report.html in results/, a folder for each protocol"; \
+	if [ -n "$$failed" ]; then echo "Not passed:$$failed"; exit 1; fi
+
+# What a gate says is published too, so that a failed one stops nothing.
 results: $(INSTALLED)
 	$(BIN)/python -m benchmarks run configs/embedded.yaml
-	$(BIN)/python -m benchmarks publish configs/embedded.yaml
+	-$(MAKE) protocols
+	for name in embedded $(PROTOCOLS); do $(BIN)/python -m benchmarks publish configs/$$name.yaml || exit 1; done
 
 # Tests of report.html need Chromium (Debian: apt-get install chromium) and are skipped without it.
 test: $(INSTALLED)

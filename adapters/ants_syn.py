@@ -27,6 +27,7 @@ from adapters.options import (
     powers_of_two,
     reject_foreign_options,
 )
+from adapters.schedule import Schedule
 
 LINEAR = frozenset({"Translation", "Rigid", "Similarity", "Affine"})
 DEFORMABLE = frozenset({"SyN", "SyNOnly"})
@@ -50,6 +51,12 @@ DEFAULT_UPDATE_SIGMA_VOXELS = 3.0**0.5
 DEFAULT_SAMPLING_FRACTION = 0.2
 
 ANTS_METRICS = {"cc": "CC", "mattes": "mattes", "mean_squares": "meansquares", "correlation": "GC"}
+SIMILARITIES = {
+    "cc": "local cross-correlation",
+    "mattes": "mutual information",
+    "mean_squares": "squared differences",
+}
+CONVERGENCE = "slope of the energy over 8 iterations below 1e-07"
 THREADS_VARIABLE = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 
 
@@ -207,6 +214,7 @@ class AntsSyn(Adapter[AntsSynParams]):
             inverse=_chain(list(reversed(inverse))),
             statistics={"reproducible": self._threads == 1 or not self.params.linear_stage_by_mattes},
             effective=self._effective(),
+            schedule=self._schedule().as_json() if self.params.model == "SyNOnly" else {},
         )
 
     def _discard_files(self) -> None:
@@ -265,6 +273,37 @@ class AntsSyn(Adapter[AntsSynParams]):
             return sitk.ReadTransform(str(path)).Downcast()
         return lps_field_transform(sitk.ReadImage(str(path)), self._grid)
 
+    def _schedule(self) -> Schedule:
+        """Return the schedule of the deformable stage in common units."""
+        params, arguments = self.params, self.arguments()
+        levels = len(params.level_iterations)
+        local = params.resolved_metric == "cc"
+        radius = params.cc_radius or DEFAULT_CC_RADIUS
+        update_sigma, total_sigma = (arguments[name] ** 0.5 for name in ("flow_sigma", "total_sigma"))
+        sampling = f"syn_sampling {arguments['syn_sampling']}"
+        return Schedule(
+            similarity=SIMILARITIES[params.resolved_metric],
+            window_voxels=2 * radius + 1 if local else None,
+            iterations=params.level_iterations,
+            shrink_factors=powers_of_two(levels),
+            pyramid_sigmas_voxels=descending_sigmas(levels),
+            longest_update_voxels=arguments["grad_step"],
+            update_sigma_voxels=update_sigma,
+            total_sigma_voxels=total_sigma,
+            stops_early=CONVERGENCE,
+            threads=self._threads,
+            own_words={
+                **({"window_voxels": f"{sampling}, a radius"} if local else {}),
+                "iterations": f"reg_iterations {list(params.level_iterations)}",
+                "shrink_factors": "fixed by ANTsPy",
+                "pyramid_sigmas_voxels": "fixed by ANTsPy",
+                "longest_update_voxels": f"grad_step {arguments['grad_step']:g}",
+                "update_sigma_voxels": f"flow_sigma {arguments['flow_sigma']:g}, a variance",
+                "total_sigma_voxels": f"total_sigma {arguments['total_sigma']:g}, a variance",
+                "stops_early": "fixed by ANTsPy",
+            },
+        )
+
     def _effective(self) -> dict[str, JsonValue]:
         effective: dict[str, JsonValue] = {
             key: list(value) if isinstance(value, tuple) else value for key, value in self.arguments().items()
@@ -273,7 +312,7 @@ class AntsSyn(Adapter[AntsSynParams]):
             levels = len(self.params.level_iterations)
             effective["shrink_factors"] = list(powers_of_two(levels))
             effective["smoothing_sigmas_voxels"] = list(descending_sigmas(levels))
-            effective["convergence"] = "slope 1e-7 over 8 iterations"
+            effective["convergence"] = CONVERGENCE
         if self.params.model == "SyN":
             effective["linear_stage"] = (
                 "Affine[0.25], mattes, 2100x1200x1200x0, shrink 4x2x2x1, sigma 3x2x1x0 voxels"

@@ -12,7 +12,15 @@ from typing_extensions import override
 
 from adapters.coordinates import axes_to_lps, grid_array, grid_field_transform, index_to_lps
 from adapters.interface import Adapter, JsonValue, Problem, Registration, Resources
-from adapters.options import Count, Iterations, NonNegative, Positive, reject_foreign_options
+from adapters.options import (
+    Count,
+    Iterations,
+    NonNegative,
+    Positive,
+    powers_of_two,
+    reject_foreign_options,
+)
+from adapters.schedule import Schedule
 
 CC = frozenset({"cc"})
 SSD = frozenset({"ssd"})
@@ -33,6 +41,8 @@ DEFAULT_STEP_TYPE = {"ssd": "demons", "em": "gauss_newton"}
 DEFAULT_SMOOTHNESS = {"ssd": 4.0, "em": 1.0}
 DEFAULT_INNER_ITERATIONS = {"ssd": 10, "em": 5}
 DEFAULT_QUANTIZATION_LEVELS = 256
+# Iterations over which DIPY fits the slope of its energy; it offers no choice.
+ENERGY_WINDOW = 12
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -115,12 +125,18 @@ class DipySyn(Adapter[DipySynParams]):
     requires = ("dipy",)
     Params = DipySynParams
 
-    def unsupported(self, problem: Problem) -> str | None:
-        """Return a reason when DIPY has no such metric, or the coarsest level is smaller than the window."""
-        if reason := super().unsupported(problem):
-            return reason
+    @override
+    def unavailable(self) -> str | None:
+        """Return a reason when the installed DIPY has no such metric."""
         if self.params.metric == "mi" and not self._has_mutual_information():
             return f"DIPY {version('dipy')} has no MIMetric for SyN; use metric cc, ssd or em"
+        return None
+
+    @override
+    def unsupported(self, problem: Problem) -> str | None:
+        """Return a reason when the coarsest level is smaller than the window."""
+        if reason := super().unsupported(problem):
+            return reason
         if self.params.metric == "cc":
             width = 2 * self._cc_radius + 1
             coarsest = self._coarsest_size(problem)
@@ -187,6 +203,7 @@ class DipySyn(Adapter[DipySynParams]):
             },
             effective=self._effective(),
             trace=self._energies,
+            schedule=schedule.as_json() if (schedule := self._schedule()) else {},
         )
 
     @property
@@ -242,6 +259,39 @@ class DipySyn(Adapter[DipySynParams]):
         if metric == "em":
             options["q_levels"] = params.quantization_levels or DEFAULT_QUANTIZATION_LEVELS
         return options
+
+    def _schedule(self) -> Schedule | None:
+        """Return the schedule in common units; None where steps are smoothed by a weight instead of a Gaussian."""
+        options = self._metric_options()
+        # DIPY smooths the update itself and nothing else: its fields are only ever composed.
+        word = {"cc": "sigma_diff", "ssd": "smooth"}.get(self.params.metric)
+        if word is None or options.get("step_type") == "gauss_newton":
+            return None
+        params, levels = self.params, len(self.params.iterations)
+        factors = powers_of_two(levels)
+        sigmas = tuple(params.scale_space_sigma_factor * (factor - 1) for factor in factors)
+        local = params.metric == "cc"
+        return Schedule(
+            similarity="local cross-correlation" if local else "squared differences",
+            window_voxels=2 * self._cc_radius + 1 if local else None,
+            iterations=params.iterations,
+            shrink_factors=factors,
+            pyramid_sigmas_voxels=sigmas,
+            longest_update_voxels=params.step_length_voxels,
+            update_sigma_voxels=float(options[word]),
+            total_sigma_voxels=0.0,
+            stops_early=f"slope of the energy over {ENERGY_WINDOW} iterations below {params.energy_tolerance:g}",
+            threads=self._threads,
+            own_words={
+                **({"window_voxels": f"radius {self._cc_radius}"} if local else {}),
+                "iterations": f"level_iters {list(params.iterations)}",
+                "pyramid_sigmas_voxels": f"ss_sigma_factor {params.scale_space_sigma_factor:.4g}",
+                "longest_update_voxels": f"step_length {params.step_length_voxels:g}",
+                "update_sigma_voxels": f"{word} {options[word]:g}, a standard deviation",
+                "total_sigma_voxels": "not offered",
+                "stops_early": f"opt_tol {params.energy_tolerance:g}",
+            },
+        )
 
     def _effective(self) -> dict[str, JsonValue]:
         return {

@@ -78,6 +78,8 @@ class Registration:
         The schedule in the backend's own words and units, after conversion from the config's units.
     trace : tuple of tuple of float
         Cost per iteration, one tuple per level, coarse to fine; empty where the backend does not tell.
+    schedule : mapping
+        The schedule in common units (:class:`adapters.schedule.Schedule`); empty where the adapter does not tell.
     """
 
     transform: sitk.Transform
@@ -85,6 +87,7 @@ class Registration:
     statistics: Mapping[str, JsonValue] = field(default_factory=dict)
     effective: Mapping[str, JsonValue] = field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
+    schedule: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,10 @@ class Adapter(ABC, Generic[ParamsT]):
 
     def __init__(self, params: ParamsT) -> None:
         self.params = params
+
+    def unavailable(self) -> str | None:
+        """Return what the installed backend lacks for these parameters, or None when it lacks nothing."""
+        return None
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return why this problem cannot be done, or None when it can."""

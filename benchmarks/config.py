@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, field_validat
 from benchmarks.catalogue import METRICS
 from benchmarks.cluster_config import ClusterConfig
 from benchmarks.gate_config import Gate, check_metric
+from benchmarks.names import nearest_hint
 from benchmarks.records import Track
 from benchmarks.section import Section
 
@@ -28,11 +29,23 @@ class DatasetConfig(Section):
         The dataset's own parameters.
     pairs : tuple of str or None
         Glob patterns of pair ids; None takes all.
+    optional : bool
+        Left out, and said to be, where its data have not been fetched; a run does not fetch them.
+    in_place_of : str or None
+        An optional dataset of the same config that this one stands in for: used only where that one is left out.
     """
 
     name: str
     params: dict[str, Any] = Field(default_factory=dict)
     pairs: tuple[str, ...] | None = None
+    optional: bool = False
+    in_place_of: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if self.optional and self.in_place_of is not None:
+            raise ValueError("give 'optional' or 'in_place_of': what stands in for another has to be there")
+        return self
 
 
 class LimitsConfig(Section):
@@ -207,11 +220,15 @@ class FiguresConfig(Section):
     keep_all_up_to : int
         Of a dataset with at most so many pairs the slices of all are kept, for the worst, median and best
         pair of each run: about 1 MB for each run and pair. Of a larger one those of the pairs above alone.
+    published : tuple of str or None
+        Glob patterns of the figures that ``publish`` keeps, by their paths below ``figures/`` without suffix; None
+        takes all but the largest, those below ``pairs/`` and ``convergence/``.
     """
 
     pairs: tuple[str, ...] = ()
     oracle: str | None = None
     keep_all_up_to: Annotated[int, Field(ge=0)] = 20
+    published: tuple[str, ...] | None = None
 
 
 # The columns of published tables.
@@ -354,6 +371,14 @@ class Config(Section):
         ):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what} {repeated[0]!r} is given twice")
+        optional = [dataset.name for dataset in self.all_datasets if dataset.optional]
+        for index, dataset in enumerate(self.all_datasets):
+            if dataset.in_place_of is not None and dataset.in_place_of not in optional:
+                place = "dataset" if self.dataset else f"datasets[{index}]"
+                hint = nearest_hint(dataset.in_place_of, optional)
+                raise ValueError(
+                    f"{place}.in_place_of: no optional dataset {dataset.in_place_of!r} here{hint}"
+                )
         if self.cluster and self.cluster.cores < max(self.resources.thread_counts):
             asked = max(self.resources.thread_counts)
             raise ValueError(f"cluster: cores must be at least the {asked} threads of resources")

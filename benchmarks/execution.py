@@ -46,7 +46,7 @@ class UnsupportedError(Exception):
 
 
 class UnavailableError(Exception):
-    """Something that the backend requires is not installed."""
+    """Something that the backend requires is not installed, or too old."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Told:
 
     statistics: dict[str, Any] = field(default_factory=dict)
     effective: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
 
 
@@ -136,7 +137,7 @@ class Executor:
         with measurement.timed("load"):
             pair, images = self._pair(identity)
         problem = problem_of(pair, reveal_truth=adapter_type.reference, images=images)
-        _refuse_unsupported(adapter_type, identity, problem, device)
+        _refuse(adapter_type, identity, problem, device)
         self._warm_up(identity, adapter_type, problem, measurement, device)
 
         adapter = self._adapter(identity, adapter_type)
@@ -269,6 +270,7 @@ class Executor:
             gradient_check=measurement.gradient_check,
             statistics=told.statistics,
             effective=told.effective,
+            schedule=told.schedule,
             trace=told.trace,
             artefacts=measurement.artefacts,
             probes_mm=measurement.probes_mm,
@@ -290,15 +292,16 @@ def _import_backend(name: str) -> type[Adapter[Any]]:
     return adapter_type
 
 
-def _refuse_unsupported(
-    adapter_type: type[Adapter[Any]], identity: Identity, problem: Problem, device: Device
-) -> None:
+def _refuse(adapter_type: type[Adapter[Any]], identity: Identity, problem: Problem, device: Device) -> None:
+    """Refuse what the backend cannot do, and what the installed one lacks."""
     if device.kind not in adapter_type.devices:
         raise UnsupportedError(
             f"{identity.backend} runs on {' and '.join(adapter_type.devices)}, not {device.kind}"
         )
-    params = build_params(adapter_type.Params, identity.params, "params")
-    if reason := adapter_type(params).unsupported(problem):
+    adapter = adapter_type(build_params(adapter_type.Params, identity.params, "params"))
+    if reason := adapter.unavailable():
+        raise UnavailableError(reason)
+    if reason := adapter.unsupported(problem):
         raise UnsupportedError(reason)
 
 
@@ -342,6 +345,7 @@ def _told(registration: Registration) -> Told:
     return Told(
         statistics=_plain(registration.statistics),
         effective=_plain(registration.effective),
+        schedule=_plain(registration.schedule),
         trace=tuple(tuple(map(float, level)) for level in registration.trace),
     )
 

@@ -21,6 +21,7 @@ from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.parameter_sets import ParameterSet, build_params, check_overrides, dumped, parameter_sets
 from benchmarks.plugins import adapter_class, dataset_class
+from benchmarks.presence import find_present
 from benchmarks.records import Identity
 from benchmarks.transform_requests import check_requests, check_sections, wants_transforms
 from datasets.base import Dataset
@@ -76,17 +77,20 @@ class Plan:
     Attributes
     ----------
     config : Config
-        As the user wrote it.
+        As the user wrote it, without the datasets that are left out.
     jobs : tuple of Job
         In the order of running: repeats outermost; inside a repeat shuffled with the config's seed, so that
         backends interleave.
     datasets : dict of str to Dataset
         By name.
+    left_out : tuple of str
+        A sentence for each dataset of the config that is not used.
     """
 
     config: Config
     jobs: tuple[Job, ...]
     datasets: dict[str, Dataset[Any]]
+    left_out: tuple[str, ...] = ()
 
 
 def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest | None = None) -> Plan:
@@ -113,16 +117,17 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     opened = [_open_dataset(config, index, cache_root, source) for index in range(len(config.all_datasets))]
     sets = [item for index, run in enumerate(config.runs) for item in parameter_sets(index, run, source)]
     _check_labels(config, sets, source)
+    present = find_present(config, opened, source)
     # Last, so that a mistake in the config is told before anything large is fetched.
     if fetch is not None:
-        for dataset in opened:
-            dataset.fetch(fetch)
+        for index in present.used:
+            opened[index].fetch(fetch)
     backends = {run.backend: backend_version(adapter_class(run.backend)) for run in config.runs}
-    all_pairs = {one.name: data.pairs() for one, data in zip(config.all_datasets, opened, strict=True)}
+    all_pairs = {config.all_datasets[index].name: opened[index].pairs() for index in present.used}
     check_overrides(config.runs, all_pairs, source)
     jobs = []
-    for index, dataset in enumerate(opened):
-        chosen = config.all_datasets[index]
+    for index in present.used:
+        chosen, dataset = config.all_datasets[index], opened[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
         check_sections(config, chosen.name, pairs, source)
@@ -179,9 +184,8 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                     )
     random.Random(config.seed).shuffle(jobs)
     jobs.sort(key=lambda job: job.identity.repeat)
-    return Plan(
-        config, tuple(jobs), {one.name: data for one, data in zip(config.all_datasets, opened, strict=True)}
-    )
+    used = {config.all_datasets[index].name: opened[index] for index in present.used}
+    return Plan(present.config, tuple(jobs), used, present.left_out)
 
 
 def job_id(identity: Identity, twin: int = 0) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
@@ -47,17 +45,3 @@ def probes_mm(pair: Pair, registration: sitk.Transform, mask: npt.NDArray[np.boo
     matrix, origin = index_to_world(pair.moving)
     own_axes = np.linalg.solve(matrix, (ends - origin).T).T * np.asarray(pair.moving.GetSpacing())
     return tuple(tuple(round(float(value), DIGITS) for value in point) for point in own_axes)
-
-
-def rms_distance_mm(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> float:
-    """Return the root mean square distance between the ends of the same probes.
-
-    Raises
-    ------
-    ValueError
-        When they are not the same number of points, or none.
-    """
-    if len(a) != len(b) or not a:
-        raise ValueError(f"{len(a)} and {len(b)} probes cannot be compared")
-    difference = np.asarray(a) - np.asarray(b)
-    return float(np.sqrt(np.mean(np.sum(difference**2, axis=-1))))

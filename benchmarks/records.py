@@ -231,6 +231,8 @@ class RunRecord(BaseModel):
         Set where it was asked for and the job got so far.
     statistics, effective : dict
         Solver statistics; the schedule in the backend's own units.
+    schedule : dict
+        The schedule in common units, for backends that tell it; keys as in ``adapters.schedule.Schedule``.
     trace : tuple of tuple of float
         Cost per iteration, per level.
     artefacts : dict of str to str
@@ -259,6 +261,7 @@ class RunRecord(BaseModel):
     gradient_check: GradientCheck | None = None
     statistics: dict[str, Any] = Field(default_factory=dict)
     effective: dict[str, Any] = Field(default_factory=dict)
+    schedule: dict[str, Any] = Field(default_factory=dict)
     trace: tuple[tuple[float, ...], ...] = ()
     artefacts: dict[str, str] = Field(default_factory=dict)
     probes_mm: tuple[tuple[float, ...], ...] = ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmarks.aggregation import PairKey, PairResult
-from benchmarks.probes import rms_distance_mm
 
 Results = Mapping[PairKey, Mapping[str, PairResult]]
 
@@ -61,3 +62,17 @@ def _recovery(key: PairKey, disturbed: PairResult | None, undisturbed: PairResul
         return Recovery(key, None, None)
     ends = disturbed.repeats[0].probes_mm, undisturbed.repeats[0].probes_mm
     return Recovery(key, after - before, rms_distance_mm(*ends))
+
+
+def rms_distance_mm(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> float:
+    """Return the root mean square distance between the ends of the same probes, see :mod:`benchmarks.probes`.
+
+    Raises
+    ------
+    ValueError
+        When they are not the same number of points, or none.
+    """
+    if len(a) != len(b) or not a:
+        raise ValueError(f"{len(a)} and {len(b)} probes cannot be compared")
+    difference = np.asarray(a) - np.asarray(b)
+    return float(np.sqrt(np.mean(np.sum(difference**2, axis=-1))))

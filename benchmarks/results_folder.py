@@ -48,12 +48,15 @@ class Manifest(Frozen):
         What was planned, in the order of running.
     descriptions : dict of str to str
         What each dataset says of itself.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
     """
 
     source: str
     overrides: tuple[str, ...]
     jobs: tuple[PlannedJob, ...]
     descriptions: dict[str, str]
+    left_out: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -149,6 +152,7 @@ class ResultsFolder:
             overrides=tuple(overrides),
             jobs=tuple(_planned(job) for job in plan.jobs),
             descriptions={name: dataset.description for name, dataset in plan.datasets.items()},
+            left_out=plan.left_out,
         )
         text = yaml.safe_dump(plan.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
         _replace(self.path / "config.yaml", text)

@@ -53,6 +53,10 @@ class ArchivePairs(ScanPairs[ParamsT]):
         """Hash of the files as fetched and of the code that reads them."""
         return self._version
 
+    def complete(self) -> bool:
+        """Return whether the archive was fetched and all of its files have their sizes."""
+        return self._raw.has_folder(_FOLDER)
+
     def fetch(self, request: FetchRequest) -> None:
         """Download and unpack the archive, or take over the one or the folder that the user has.
 

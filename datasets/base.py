@@ -79,6 +79,14 @@ class Dataset(ABC, Generic[ParamsT]):
     def description(self) -> str:
         """One or two sentences for the report: what the images are and what they are no evidence of."""
 
+    def complete(self) -> bool:
+        """Return whether all pairs can be loaded without a network and without consent to terms; cheap.
+
+        Datasets that are fetched override this: those that are made from installed packages, or lie where a
+        parameter says, have nothing to fetch.
+        """
+        return True
+
     @abstractmethod
     def fetch(self, request: FetchRequest) -> None:
         """Make every pair loadable. Idempotent; cheap and without network when nothing is missing.

@@ -104,6 +104,10 @@ class Ds007328(PreparedDataset[Ds007328Params]):
             "between different subjects."
         )
 
+    def complete(self) -> bool:
+        """Return whether the scans of the snapshot asked for, or of any, were fetched and have their sizes."""
+        return self._complete() is not None
+
     def fetch(self, request: FetchRequest) -> None:
         """Download the scans of the dates wanted, or take them from a BIDS folder that the user has.
 

@@ -43,6 +43,7 @@ def build_report(
     noise: NoiseFloors = NO_CALIBRATION,
     selection: Sequence[str] = (),
     stacks: Sequence[StackAlignment] = (),
+    left_out: tuple[str, ...] = (),
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
@@ -71,6 +72,8 @@ def build_report(
         own below ``folder / "selections"``, and that of the whole stays.
     stacks : sequence of StackAlignment
         How straight each run left the stacks of sections.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
 
     Returns
     -------
@@ -89,7 +92,15 @@ def build_report(
     tables = write_tables(target, report_tables(study, noise, stacks))
     for suffix in TABLE_SUFFIXES:
         _remove_others(target, TABLES, suffix, tables)
-    background = Background(command, descriptions, pending, noise, tuple(selection), tuple(stacks))
+    background = Background(
+        command,
+        descriptions,
+        pending,
+        noise,
+        selection=tuple(selection),
+        stacks=tuple(stacks),
+        left_out=left_out,
+    )
     report = target / "report.md"
     gates = evaluate_gates(config, study.records)
     _write(report, report_text(study, background, gates, pictures))

@@ -24,6 +24,7 @@ from reports.pair_scores import pair_table
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.schedules import schedule_tables
 from reports.significance import (
     common_tables,
     interval_tables,
@@ -80,6 +81,8 @@ class Background:
         What the records were chosen by; empty where they are all.
     stacks : tuple of StackAlignment
         How straight each run left the stacks of sections among the datasets.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
     """
 
     command: str
@@ -88,6 +91,7 @@ class Background:
     noise: NoiseFloors
     selection: tuple[str, ...] = ()
     stacks: tuple[StackAlignment, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def report_text(
@@ -159,6 +163,7 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
             f"This is a part of the run, chosen by {', '.join(background.selection)}: what is called best is the best "
             "of the part."
         )
+    sentences += background.left_out
     if background.pending:
         sentences.append(
             f"{counted(background.pending, 'planned job')} not run yet: the tables are preliminary."
@@ -246,6 +251,7 @@ def _slices(pictures: Mapping[str, Pictures]) -> list[str]:
 def _what_was_run(study: Study, background: Background) -> list[str]:
     parts = _section(conditions_table(study, background.command))
     parts += _subsection(runs_table(study))
+    parts += [part for table in schedule_tables(study) for part in _subsection(table)]
     if schedules := effective_schedules(study):
         parts.append(details("What each run did, in its backend's own terms", code_block(schedules, "json")))
     config = yaml.safe_dump(study.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)

@@ -55,6 +55,8 @@ def _cell(cell: Cell, row: Row) -> str:
     text = escape(cell.text)
     if not text:
         return ""
+    if cell.link:
+        text = f"[{text}]({cell.link})"
     if cell.bold:
         return f"**{text}**"
     return f"*{text}*" if row.reference else text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class Pictures:
     costs: tuple[Gallery, ...]
     slices: tuple[Gallery, ...]
     omitted: tuple[str, ...]
+
+    def only(self, wanted: Callable[[str], bool]) -> Pictures:
+        """Return the figures whose path is wanted, and say nothing of pairs that were not pictured if none is."""
+
+        def chosen(galleries: tuple[Gallery, ...]) -> tuple[Gallery, ...]:
+            kept = [(one, tuple(p for p in one.pictures if wanted(p.path))) for one in galleries]
+            return tuple(replace(one, pictures=pictures) for one, pictures in kept if pictures)
+
+        slices = chosen(self.slices)
+        return Pictures(chosen(self.scores), chosen(self.costs), slices, self.omitted if slices else ())
 
     @property
     def paths(self) -> set[str]:

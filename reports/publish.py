@@ -1,9 +1,10 @@
-"""Copies a report to where readers of the repository look: ``RESULTS.md``, ``docs/figures`` and the README."""
+"""Copies reports to where readers of the repository look: ``RESULTS.md``, ``docs/`` and the README."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from PIL import Image
@@ -12,30 +13,36 @@ from benchmarks.config import Config
 from benchmarks.records import RunRecord
 from reports.document import Background
 from reports.markdown import escape, render_table
-from reports.pictures import draw_pictures
-from reports.published import FIGURES, PublishedRun, load_published
+from reports.overview import overview_table, verdicts_table
+from reports.pictures import Pictures, draw_pictures
+from reports.published import FIGURES, MAIN, PublishedRun, load_published
 from reports.study import Study
 from reports.summary import summary_tables
 
 PALETTE = 256
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+README, RESULTS = Path("README.md"), Path("RESULTS.md")
+# Reports of the runs other than the main one.
+PAGES = Path("docs", "protocols")
+# Megabytes: published only where the config asks for them.
+LARGE = ("pairs/*", "convergence/*")
 
 
 class PublishError(LookupError):
-    """The repository lacks a place for the results; the message says which."""
+    """A run that cannot be published, or a repository without a place for it; the message says which."""
 
 
 def publish(
     folder: Path, root: Path, config: Config, records: Sequence[RunRecord], background: Background
 ) -> None:
-    """Replace the published results by those of a run, and keep its records in the repository.
+    """Add a run to the published ones, or replace it, and keep its records in the repository.
 
     Parameters
     ----------
     folder : Path
         ``results/<name>``; its figures are drawn again.
     root : Path
-        The repository: ``RESULTS.md``, ``docs/figures/``, ``docs/results/`` and what stands between the markers of
+        The repository: ``RESULTS.md``, what ``docs/`` has of the run and what stands between the markers of
         ``README.md`` change.
     config : Config
         What was asked for.
@@ -47,43 +54,97 @@ def publish(
     Raises
     ------
     PublishError
-        When the README has no markers.
+        When the README has no markers, or the config asks for figures that were not drawn.
     """
     parts_of_readme(root)
     study = Study.of(config, records)
-    pictures = {
-        dataset: draw_pictures(study, folder, dataset, background.stacks) for dataset in study.datasets
-    }
-    target = root / FIGURES
+    drawn = {dataset: draw_pictures(study, folder, dataset, background.stacks) for dataset in study.datasets}
+    pictures = _for_publishing(config, drawn)
+    target = root / FIGURES / config.name
     shutil.rmtree(target, ignore_errors=True)
-    # Vector graphics would be most of what a clone has to load; a report of one's own has them.
-    shutil.copytree(folder / "figures", target, ignore=shutil.ignore_patterns("*.pdf"))
-    for path in target.rglob("*.png"):
-        _shrink(path)
+    for path in sorted(set().union(*(found.paths for found in pictures.values()))):
+        # Vector graphics would be most of what a clone has to load; a report of one's own has them.
+        if not path.endswith(".pdf"):
+            _copy(folder / path, target / Path(path).relative_to("figures"))
     PublishedRun.of(config, records, background, pictures).store(root)
     render(root)
 
 
-def _shrink(path: Path) -> None:
-    """Keep a picture in a palette of 256 colours: a third of its size, and hardly a difference to see."""
-    with Image.open(path) as picture:
+def _for_publishing(config: Config, drawn: Mapping[str, Pictures]) -> dict[str, Pictures]:
+    """Return, by dataset, the figures that the config names, else all but the large ones."""
+    paths = [path for found in drawn.values() for path in found.paths if path.endswith(".png")]
+    patterns = config.figures.published
+    if patterns is None:
+        return {dataset: found.only(lambda path: not _named(path, LARGE)) for dataset, found in drawn.items()}
+    for pattern in patterns:
+        if not any(_named(path, [pattern]) for path in paths):
+            kinds = sorted({path.split("/")[1] for path in paths})
+            raise PublishError(
+                f"{config.name}: figures.published: {pattern!r} matches no figure; there are {'/*, '.join(kinds)}/*"
+            )
+    return {dataset: found.only(lambda path: _named(path, patterns)) for dataset, found in drawn.items()}
+
+
+def _named(path: str, patterns: Sequence[str]) -> bool:
+    name = path.removeprefix("figures/").removesuffix(".png")
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; of a picture keep a palette of 256 colours: a third of its size, and hardly a difference to see."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix != ".png":
+        shutil.copyfile(source, target)
+        return
+    with Image.open(source) as picture:
         small = picture.convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+    small.save(target, optimize=True)
 
 
 def render(root: Path) -> None:
-    """Write ``RESULTS.md`` and the README's part again from the run that a repository keeps.
+    """Write ``RESULTS.md``, the pages below ``docs/`` and the README's part again from the runs kept.
 
     Raises
     ------
     PublishError
-        When the README has no markers.
+        When the README has no markers, or no run is kept.
     """
+    texts = published_texts(root, load_published(root))
+    for path in (root / PAGES).glob("*.md"):
+        if path.relative_to(root) not in texts:
+            path.unlink()
+    for path, text in texts.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def published_texts(root: Path, runs: Sequence[PublishedRun]) -> dict[Path, str]:
+    """Return every text that shows published runs, by its path relative to the repository.
+
+    Parameters
+    ----------
+    root : Path
+        The repository, whose README is read.
+    runs : sequence of PublishedRun
+        As :func:`load_published` returns them.
+
+    Raises
+    ------
+    PublishError
+        When the README has no markers, or there is no run.
+    """
+    if not runs:
+        raise PublishError(f"{root}: keeps no published run: python -m benchmarks publish CONFIG adds one")
     before, _, after = parts_of_readme(root)
-    run = load_published(root)
-    (root / "RESULTS.md").write_text(run.results, encoding="utf-8", newline="\n")
-    text = f"{before}{BEGIN}\n{published_part(root)}\n{END}{after}"
-    (root / "README.md").write_text(text, encoding="utf-8", newline="\n")
+    texts = {
+        README: f"{before}{BEGIN}\n{_readme_part(root, runs)}\n{END}{after}",
+        RESULTS: _results(runs),
+    }
+    for run in _protocols(runs):
+        up = "../" * (len(PAGES.parts))
+        figures = f"{up}{(FIGURES / run.name).as_posix()}"
+        texts[_page(run)] = f"[All published runs]({up}{RESULTS})\n\n{run.report(figures)}"
+    return texts
 
 
 def parts_of_readme(root: Path) -> tuple[str, str, str]:
@@ -94,7 +155,7 @@ def parts_of_readme(root: Path) -> tuple[str, str, str]:
     PublishError
         When it has none.
     """
-    readme = root / "README.md"
+    readme = root / README
     before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     between, end, after = rest.partition(END)
     if not (begin and end):
@@ -102,27 +163,49 @@ def parts_of_readme(root: Path) -> tuple[str, str, str]:
     return before, between.strip("\n"), after
 
 
-def published_part(root: Path) -> str:
-    """Return what has to stand between the markers of the README, from the run that a repository keeps."""
-    run = load_published(root)
-    return readme_part(run.config, run.records, run.facts.command, _pictures(root))
+def _protocols(runs: Sequence[PublishedRun]) -> list[PublishedRun]:
+    return [run for run in runs if run.name != MAIN]
 
 
-def readme_part(config: Config, records: Sequence[RunRecord], command: str, pictures: Sequence[Path]) -> str:
-    """Return the summary tables with what made them, and the pictures that go with them."""
-    commits = sorted({record.provenance.commit[:12] for record in records})
-    machines = sorted({f"{record.provenance.cpu}, {record.identity.threads} threads" for record in records})
-    made = f"`{command}` at commit {', '.join(commits)} on {'; '.join(map(escape, machines))}."
-    parts = [made]
-    for table in summary_tables(config, records):
+def _page(run: PublishedRun) -> Path:
+    """Return where the report of a run is: the main one's in ``RESULTS.md`` itself."""
+    return RESULTS if run.name == MAIN else PAGES / f"{run.name}.md"
+
+
+def _results(runs: Sequence[PublishedRun]) -> str:
+    """Return all runs beside each other, then the whole report of the main one."""
+    pages = ["" if run.name == MAIN else _page(run).as_posix() for run in runs]
+    parts = ["# Published results", render_table(overview_table(runs, pages))]
+    parts += [run.report((FIGURES / run.name).as_posix()).rstrip("\n") for run in runs if run.name == MAIN]
+    return "\n\n".join(parts) + "\n"
+
+
+def _readme_part(root: Path, runs: Sequence[PublishedRun]) -> str:
+    """Return the main run's summary tables with what made them and a few pictures, and the others' verdicts."""
+    parts = []
+    for run in runs:
+        if run.name == MAIN:
+            parts.append(_made_by(run))
+            for table in summary_tables(run.config, run.records):
+                parts += [f"**{escape(table.title)}**", render_table(table)]
+            parts += [f"![{picture.stem}]({picture.as_posix()})" for picture in _pictures(root)]
+    if protocols := _protocols(runs):
+        table = verdicts_table(protocols, [_page(run).as_posix() for run in protocols])
         parts += [f"**{escape(table.title)}**", render_table(table)]
-    parts += [f"![{picture.stem}]({picture.as_posix()})" for picture in pictures]
     return "\n\n".join(parts)
 
 
+def _made_by(run: PublishedRun) -> str:
+    commits = sorted({record.provenance.commit[:12] for record in run.records})
+    machines = sorted(
+        {f"{record.provenance.cpu}, {record.identity.threads} threads" for record in run.records}
+    )
+    return f"`{run.facts.command}` at commit {', '.join(commits)} on {'; '.join(map(escape, machines))}."
+
+
 def _pictures(root: Path) -> list[Path]:
-    """Choose the first comparison and the first accuracy-time plot, as paths relative to the root."""
+    """Choose the main run's first comparison and first accuracy-time plot, as paths relative to the root."""
     chosen = []
     for pattern in ("accuracy-time/*.png", "pairs/*/*/panels*.png"):
-        chosen += sorted((root / FIGURES).glob(pattern))[:1]
+        chosen += sorted((root / FIGURES / MAIN).glob(pattern))[:1]
     return [path.relative_to(root) for path in chosen]

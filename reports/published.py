@@ -1,4 +1,4 @@
-"""The published run as the repository keeps it: records, config and what the report says beyond them."""
+"""Published runs as the repository keeps them: records, config and what the report says beyond them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import lzma
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from benchmarks.config import Config
-from benchmarks.gates import evaluate_gates
+from benchmarks.gates import GateResult, evaluate_gates
 from benchmarks.noise import Calibration, NoiseFloors
 from benchmarks.records import Frozen, RunRecord
 from benchmarks.stack_record import StackAlignment
@@ -21,8 +22,11 @@ from reports.document import Background, report_text
 from reports.pictures import Pictures
 from reports.study import Study
 
+# Each with a folder per run, named by its config.
 FOLDER = Path("docs", "results")
 FIGURES = Path("docs", "figures")
+# The run that the README shows.
+MAIN = "embedded"
 RECORDS, CONFIG, RUN = "records.jsonl.xz", "config.yaml", "run.json"
 # Two or more folders from the root of a file system: where somebody's files lie is nobody else's business.
 _ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'`,;:]+/)+")
@@ -43,7 +47,9 @@ class RunFacts(Frozen):
     stacks : tuple of StackAlignment
         How straight each run left the stacks of sections.
     pictures : dict
-        Title, caption and place of every figure, by dataset.
+        Title, caption and place of every published figure, by dataset.
+    left_out : tuple of str
+        A sentence for each dataset of the config that was not used.
     """
 
     command: str
@@ -51,6 +57,7 @@ class RunFacts(Frozen):
     calibrations: tuple[Calibration, ...]
     stacks: tuple[StackAlignment, ...] = ()
     pictures: dict[str, Any]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,26 +100,42 @@ class PublishedRun:
             calibrations=calibrations,
             stacks=background.stacks,
             pictures=_PICTURES.dump_python(dict(pictures), mode="json"),
+            left_out=background.left_out,
         )
         kept = tuple(_public(record, names) for record in records)
         return cls(Config.model_validate(without_paths(config.model_dump(mode="json"))), kept, facts)
 
     @property
-    def results(self) -> str:
-        """The text of ``RESULTS.md``."""
+    def name(self) -> str:
+        """What the run is called: that of its config."""
+        return self.config.name
+
+    @cached_property
+    def gates(self) -> tuple[GateResult, ...]:
+        """What became of the config's gates."""
+        return tuple(evaluate_gates(self.config, self.records))
+
+    def report(self, figures: str) -> str:
+        """Return the report as Markdown.
+
+        Parameters
+        ----------
+        figures : str
+            Folder of the run's figures, as seen from the file that the text is for.
+        """
         noise = NoiseFloors(self.facts.calibrations)
+        facts = self.facts
         background = Background(
-            self.facts.command, self.facts.descriptions, 0, noise, stacks=self.facts.stacks
+            facts.command, facts.descriptions, 0, noise, stacks=facts.stacks, left_out=facts.left_out
         )
-        pictures = _PICTURES.validate_python(self.facts.pictures)
-        gates = evaluate_gates(self.config, self.records)
-        text = report_text(Study.of(self.config, self.records), background, gates, pictures)
+        pictures = _PICTURES.validate_python(facts.pictures)
+        text = report_text(Study.of(self.config, self.records), background, self.gates, pictures)
         text = re.sub(r"\[PDF\]\(figures/[^)]+\) · ", "", text)
-        return text.replace("](figures/", f"]({FIGURES.as_posix()}/")
+        return text.replace("](figures/", f"]({figures}/")
 
     def store(self, root: Path) -> None:
         """Keep it below ``docs/results/`` of a repository."""
-        folder = root / FOLDER
+        folder = root / FOLDER / self.name
         folder.mkdir(parents=True, exist_ok=True)
         lines = "".join(record.model_dump_json() + "\n" for record in self.records)
         (folder / RECORDS).write_bytes(lzma.compress(lines.encode(), preset=9))
@@ -122,17 +145,21 @@ class PublishedRun:
         (folder / RUN).write_text(facts, encoding="utf-8", newline="\n")
 
 
-def load_published(root: Path) -> PublishedRun:
-    """Read the run that a repository keeps.
+def load_published(root: Path) -> tuple[PublishedRun, ...]:
+    """Read the runs that a repository keeps: the one that the README shows, then the others by name.
 
     Raises
     ------
     FileNotFoundError
-        When it keeps none.
+        When a run lacks a file.
     ValueError
-        When it was stored by another version.
+        When one was stored by another version.
     """
-    folder = root / FOLDER
+    names = [folder.name for folder in (root / FOLDER).glob("*") if folder.is_dir()]
+    return tuple(_load(root / FOLDER / name) for name in sorted(names, key=lambda name: (name != MAIN, name)))
+
+
+def _load(folder: Path) -> PublishedRun:
     lines = lzma.decompress((folder / RECORDS).read_bytes()).splitlines()
     return PublishedRun(
         Config.model_validate(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))),
@@ -170,6 +197,7 @@ def _public(record: RunRecord, names: Mapping[str, str]) -> RunRecord:
             "identity": record.identity.model_copy(update=identity),
             "provenance": record.provenance.model_copy(update=circumstances),
             "effective": without_paths(record.effective),
+            "schedule": without_paths(record.schedule),
             "statistics": without_paths(record.statistics),
             "trace": (),
         }

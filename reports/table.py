@@ -31,12 +31,15 @@ class Cell:
         The same without its spread, for narrow displays; empty where there is nothing to leave out.
     numbers : tuple of (str, float)
         What the text was rounded from, by name, for other programs.
+    link : str
+        File that Markdown makes the text lead to; empty where there is none.
     """
 
     text: str
     bold: bool = False
     short: str = ""
     numbers: tuple[tuple[str, float], ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True)

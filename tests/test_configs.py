@@ -131,10 +131,18 @@ def overrides_for(config, listed, *, quick):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_is_valid_and_asks_for_something(path, listed, cached):
     config = load_config(path)
-    (cache, *_) = [cached(dataset.name) for dataset in config.all_datasets]
+    (cache, *_) = [cached(dataset.name) for dataset in config.all_datasets if not dataset.optional]
     plan = make_plan(load_config(path, overrides_for(config, listed, quick=False)), cache, str(path))
     assert plan.jobs
     assert {job.identity.run for job in plan.jobs} >= {run.label for run in config.runs if not run.sweep}
+
+
+def test_lpba40_takes_the_place_of_its_stand_in_once_it_is_fetched(cached):
+    path = FOLDER / "syn_matched.yaml"
+    plan = make_plan(load_config(path), cached("lpba40"), str(path))
+    assert list(plan.datasets) == ["lpba40"]
+    assert {job.identity.run for job in plan.jobs} == {"identity", "ANTs SyN", "DIPY SyN"}
+    assert {job.identity.threads for job in plan.jobs if job.identity.track == "matched"} == {1, 2}
 
 
 @pytest.mark.parametrize("name", ["ds007328", "ds007328_volume", "lpba40"])

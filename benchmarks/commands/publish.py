@@ -1,4 +1,4 @@
-"""``publish``: a finished run to RESULTS.md, its figures and the README."""
+"""``publish``: a finished run to RESULTS.md, docs and the README."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.commands.shared import ConfigArgument, ResultsOption, console, usage_errors
+from benchmarks.commands.shared import ResultsOption, console, usage_errors
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
 
 
 def publish(
-    config: ConfigArgument,
+    config: Annotated[Path | None, typer.Argument(help="Config file of a finished run.")] = None,
     results_dir: ResultsOption = Path("results"),
     stored: Annotated[
-        bool, typer.Option("--stored", help="Only write the text again, from the records in docs/results.")
+        bool,
+        typer.Option("--stored", help="Only write all texts again, from the records in docs/results."),
     ] = False,
 ) -> None:
-    """Copy the report of a finished run to RESULTS.md, docs/figures, docs/results and the README."""
+    """Add a finished run to the published ones, or replace it there: RESULTS.md, docs and the README."""
     with usage_errors():
-        if stored:
+        if stored == (config is not None):
+            raise ConfigError("publish: give the CONFIG of a finished run, or --stored alone")
+        if config is None:
             from reports.publish import render
 
             render(Path.cwd())
         else:
             _publish_run(ResultsFolder(results_dir / load_config(config).name))
-    console.print("RESULTS.md, docs and README.md now show this run.")
+    console.print("RESULTS.md, docs and README.md now show all published runs.")
 
 
 def _publish_run(folder: ResultsFolder) -> None:
@@ -40,6 +43,12 @@ def _publish_run(folder: ResultsFolder) -> None:
     if run.pending:
         raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")
     noise = load_noise_floors(folder.path.parent)
-    stacks = align_stacks(run.config, run.records, folder.path)
-    background = Background(run.manifest.command, run.manifest.descriptions, 0, noise, stacks=stacks)
+    background = Background(
+        run.manifest.command,
+        run.manifest.descriptions,
+        0,
+        noise,
+        stacks=align_stacks(run.config, run.records, folder.path),
+        left_out=run.manifest.left_out,
+    )
     publish_run(folder.path, Path.cwd(), run.config, run.records, background)

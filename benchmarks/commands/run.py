@@ -83,6 +83,8 @@ def run(
         with TransferProgress(errors) as transfers:
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
+        for sentence in plan.left_out:
+            console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         folder = ResultsFolder(results_dir / plan.config.name)
         filters = parse_filters(only or [], [job.identity for job in plan.jobs])
         if dry_run:

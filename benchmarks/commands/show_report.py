@@ -39,6 +39,7 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
         noise=noise,
         stacks=stacks,
         selection=stored.selection,
+        left_out=stored.manifest.left_out,
     )
     gates = evaluate_gates(config, stored.records)
     tables = summary_tables(config, study, noise)
@@ -56,6 +57,8 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
         console.print(
             f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"
         )
+    for sentence in stored.manifest.left_out:
+        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
     console.print(f"Report: {path}", soft_wrap=True)
     console.print(f"As a page: {path.with_name(PAGE)}", soft_wrap=True)
     return all(gate.passed for gate in gates)

@@ -9,6 +9,8 @@ def validate(config: ConfigArgument, overrides: SetOption = None, data_dir: Data
     """Check a config without running it, and say what it would run."""
     with usage_errors():
         plan = plan_of(config, overrides or [], data_dir)
+    for sentence in plan.left_out:
+        console.print(sentence, markup=False, soft_wrap=True)
     pairs = {(job.identity.dataset, job.identity.pair_id) for job in plan.jobs}
     labels = {job.identity.run for job in plan.jobs}
     console.print(

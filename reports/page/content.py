@@ -32,6 +32,7 @@ from reports.page.tables import linked_table, plain_table
 from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
+from reports.schedules import schedule_tables
 from reports.significance import (
     common_tables,
     interval_tables,
@@ -248,7 +249,11 @@ def _sections(
         _section(
             "What was run, and on what",
             [],
-            [plain_table(conditions_table(study, background.command)), plain_table(runs_table(study))]
+            [
+                plain_table(conditions_table(study, background.command)),
+                plain_table(runs_table(study)),
+                *map(plain_table, schedule_tables(study)),
+            ]
             if study.records
             else [],
             folds,

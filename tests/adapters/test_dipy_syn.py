@@ -44,8 +44,7 @@ def test_the_size_it_computes_is_dipys_own(radius: int) -> None:
 def test_mutual_information_needs_a_dipy_that_has_it() -> None:
     import dipy.align.metrics
 
-    image = smooth_noise([32, 32])
-    reason = DipySyn(DipySynParams(metric="mi")).unsupported(Problem(image, image))
+    reason = DipySyn(DipySynParams(metric="mi")).unavailable()
     if hasattr(dipy.align.metrics, "MIMetric"):
         assert reason is None
     else:

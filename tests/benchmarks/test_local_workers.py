@@ -63,6 +63,7 @@ FAULTS = {
     "SaysTheUnspeakable": (Status.FAILED, "No such file or directory: '/nowhere/\\udcff'"),
     "TellsWithoutEnd": (Status.FAILED, "RecursionError"),
     "NotInstalled": (Status.UNAVAILABLE, "surely_not_installed"),
+    "Outdated": (Status.UNAVAILABLE, "outdated 1.0 has no such metric"),
     "Volumes": (Status.UNSUPPORTED, "volumes does 3D images, not 2D"),
 }
 

@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from benchmarks.normalisation import normalise, region_of_interest
-from benchmarks.probes import DIGITS, PROBES, probes_mm, rms_distance_mm
+from benchmarks.probes import DIGITS, PROBES, probes_mm
+from benchmarks.recovery import rms_distance_mm
 from datasets.capture_range import CaptureRange2D, CaptureRangeParams
 from datasets.pair import Pair, PairInfo
 

@@ -38,6 +38,15 @@ def test_pairs_are_listed_without_any_file(tmp_path):
     assert {(pair.kind, pair.dimension) for pair in pairs} == {("inter-subject", 3)}
 
 
+def test_it_is_complete_once_fetched_and_no_longer_when_a_file_is_cut(fetched, tmp_path):
+    assert not open_lpba40(tmp_path).complete()
+    assert not list(tmp_path.iterdir()), "asking fetches nothing"
+    shutil.copytree(fetched / "raw", tmp_path / "raw")
+    assert open_lpba40(tmp_path).complete()
+    next((tmp_path / "raw").rglob("*.img.gz")).write_bytes(b"")
+    assert not open_lpba40(tmp_path).complete()
+
+
 def test_subsets_are_nested_and_follow_the_seed(tmp_path):
     ten, hundred = (
         {pair.pair_id for pair in open_lpba40(tmp_path, subset=size).pairs()} for size in (10, 100)

@@ -71,6 +71,20 @@ class ToyDataset(Dataset):
         )
 
 
+class FetchedDataset(ToyDataset):
+    """The same, complete once a file is in the cache, which fetching puts there."""
+
+    name = "toy_fetched"
+    description = "Blobs that were fetched."
+
+    def complete(self):
+        return (self.cache_root / "fetched").exists()
+
+    def fetch(self, request):
+        self.cache_root.mkdir(parents=True, exist_ok=True)
+        (self.cache_root / "fetched").touch()
+
+
 class Toy(Adapter):
     """Base of the toy backends: knows the answer."""
 
@@ -471,6 +485,13 @@ class TellsWithoutEnd(Toy):
 class NotInstalled(Toy):
     name = "not_installed"
     requires = ("surely_not_installed",)
+
+
+class Outdated(Toy):
+    name = "outdated"
+
+    def unavailable(self):
+        return "outdated 1.0 has no such metric"
 
 
 class Volumes(Toy):
