@@ -65,3 +65,8 @@ def test_the_readme_lists_the_protocols_that_are_run():
     (listed,) = re.findall(r"^PROTOCOLS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     section = README.partition("## Published protocols")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == listed.split()
+
+
+def test_every_protocol_has_a_config():
+    (listed,) = re.findall(r"^PROTOCOLS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [name for name in listed.split() if not (ROOT / "configs" / f"{name}.yaml").is_file()] == []
