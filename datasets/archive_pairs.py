@@ -107,6 +107,11 @@ class ArchivePairs(ScanPairs[ParamsT]):
             When the dataset was not fetched.
         """
         if not self._raw.has_folder(_FOLDER):
+            if _FOLDER in self._raw.manifest.folders:
+                raise DatasetError(
+                    f"{self._raw.path}: files are missing or damaged; python -m benchmarks verify {self.name} names "
+                    f"them, fetch {self.name} mends it"
+                )
             raise DatasetError(
                 f"{self.name}: is not in {self._raw.path} yet: read its terms ({self.licence.url}), then "
                 f"python -m benchmarks fetch {self.name} --accept-licence, or --from PATH where you have a copy"

@@ -70,17 +70,17 @@ class Fixtures2D(DerivedDataset[Fixtures2DParams]):
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs; reads the headers of the images that a list of brains names."""
-        return (*self._computed(), *self._sliced)
+        return (*self._computed(), *(info for info, _ in self._sliced))
 
     def versions(self) -> Mapping[str, str]:
         """Return by pair id what each pair's content depends on: of listed brains, their files."""
         made = {info.pair_id: self.version for info in self._computed()}
         listed = {} if self._listed is None else self._listed.versions()
-        return made | {info.pair_id: listed[source] for info, source in self._sliced.items()}
+        return made | {info.pair_id: listed[source] for info, source in self._sliced}
 
     def load(self, pair_id: str) -> Pair:
         """Read one pair from the cache, or slices of the listed volumes."""
-        for info, source in self._sliced.items():
+        for info, source in self._sliced:
             if info.pair_id == pair_id and self._listed is not None:
                 return replace(self._listed.load(source), info=info)
         return super().load(pair_id)
@@ -98,12 +98,12 @@ class Fixtures2D(DerivedDataset[Fixtures2DParams]):
         return None if path is None else CsvPairs(CsvParams(path, preparation=_SLICED), self.cache_root)
 
     @cached_property
-    def _sliced(self) -> dict[PairInfo, str]:
+    def _sliced(self) -> tuple[tuple[PairInfo, str], ...]:
         """The slices of listed volumes, with the ids that their own dataset knows them by."""
-        return {
-            replace(info, pair_id=f"{BRAINS}-{info.pair_id}", kind=BRAINS): info.pair_id
+        return tuple(
+            (replace(info, pair_id=f"{BRAINS}-{info.pair_id}", kind=BRAINS), info.pair_id)
             for info in (() if self._listed is None else self._listed.pairs())
-        }
+        )
 
     def _recipe_params(self) -> Mapping[str, str]:
         return {"seed": str(self.params.seed)}

@@ -103,12 +103,18 @@ def test_a_file_that_was_damaged_later_is_named_with_the_command_that_mends_it(o
     data = Oasis2D(OasisParams(subset=6), tmp_path)
     data.fetch(FetchRequest(accept_licence=True, source=oasis_archive))
     (path,) = tmp_path.rglob("OASIS_OAS1_0003_MR1/slice_norm.nii.gz")
-    path.write_bytes(path.read_bytes()[:-100])
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-100])
+    with pytest.raises(
+        DatasetError, match=r"v1\.0: files are missing or damaged; .*, fetch oasis2d mends it"
+    ):
+        data.load("OAS1_0001-OAS1_0003")
+    path.write_bytes(sound[:-100] + bytes(100))
     with pytest.raises(
         DatasetError, match=r"0003_MR1/slice_norm\.nii\.gz: .*; python -m .*, fetch oasis2d mends it"
     ):
         data.load("OAS1_0001-OAS1_0003")
-    data.fetch(FetchRequest(offline=True))
+    data.fetch(FetchRequest(offline=True, check_hashes=True))
     assert data.load("OAS1_0001-OAS1_0003").info.subjects == ("OAS1_0001", "OAS1_0003")
 
 
