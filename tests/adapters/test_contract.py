@@ -233,8 +233,11 @@ def test_the_loss_is_what_the_gradient_is_of(name: str, synthetic_pair: Any) -> 
     problem = synthetic_pair("rotation", 2).problem
     cls = adapter_class(name)
 
+    # Where a solve stops early, two of them may differ by a step, and so may their losses.
+    params = cls.Params(**({"tolerance": 0.0} if name == "adam_affine" else {}))
+
     def solved(moving: sitk.Image) -> Any:
-        adapter = cls(cls.Params())
+        adapter = cls(params)
         adapter.prepare(dataclasses.replace(problem, moving=moving), RESOURCES, 0)
         adapter.register()
         return adapter

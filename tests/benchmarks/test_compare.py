@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.record_store import RecordStore
 
-STORED = Path(__file__).parents[2] / "docs" / "results" / "records.jsonl.xz"
+STORED = Path(__file__).parents[2] / "docs" / "results" / "embedded" / "records.jsonl.xz"
 
 
 @pytest.fixture

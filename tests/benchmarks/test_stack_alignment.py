@@ -236,7 +236,7 @@ def test_a_stack_of_the_template_from_its_jobs_to_its_drift(tmp_path):
 @pytest.mark.filterwarnings("default")  # as in a worker: third parties warn
 def test_a_stack_of_ones_own_has_a_chain_and_a_crop_but_no_drift(tmp_path):
     pages = np.random.default_rng(0).integers(0, 60000, (4, 24, 20)).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "mine.tif", pages)
+    tifffile.imwrite(tmp_path / "mine.tif", pages, photometric="minisblack")
     config = small_config(
         "stack", {"path": str(tmp_path / "mine.tif"), "voxel_mm": [0.5, 0.5, 2.0]}, "identity"
     )
