@@ -76,7 +76,7 @@ def test_times_within_the_noise_floor_do_not_differ_however_sure_the_test_is(
     )  # fmt: skip
     config = make_config("a", "b", "c", figures={"oracle": "a"})
     (table,) = paired_tables(config, records, NoiseFloors((calibration,)))
-    times = {cells(table, row)[1]: cells(table, row)[4::4] for row in (2, 3)}
+    times = {cells(table, row)[1]: cells(table, row)[5::4] for row in (2, 3)}
     assert times["b"] == ["1.05× ≈ [1.05, 1.05]", "no difference shown"]
     assert times["c"] == ["1.43× [1.43, 1.43]", "better"]
     assert "Noise floor: 1.1×" in table.caption
