@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
-from reports.numbers import NOT_AVAILABLE, counted, fixed_digits, spread_of
+from reports.numbers import NOT_AVAILABLE, certain_digits, counted, fixed_digits, spread_of
 from reports.study import Records, Study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
@@ -69,7 +70,9 @@ def _seconds(part: Study, dataset: str, label: str) -> Cell:
     spread = spread_of(part.values(dataset, label, "forward_s"))
     if spread is None:
         return Cell(NOT_AVAILABLE)
-    return Cell(fixed_digits(spread.median, 3), numbers=(("median", spread.median),))
+    column = (spread_of(part.values(dataset, run.label, "forward_s")) for run in part.competitors(dataset))
+    digits = certain_digits([found for found in column if found], METRICS["forward_s"])
+    return Cell(fixed_digits(spread.median, digits), numbers=(("median", spread.median),))
 
 
 def _speed_up(

@@ -37,8 +37,8 @@ def test_speed_up_is_taken_pair_by_pair(sweep: list[RunRecord], make_config: Mak
         "Speed-up at 4",
     ]
     assert [[cell.text for cell in row.cells] for row in table.rows] == [
-        ["a", "matched", "6.000", "2.500", "3.00× (75%)"],  # median of 4 and 2
-        ["o", "matched", "2.000", "2.000", "1.00× (25%)"],
+        ["a", "matched", "6.0", "2.5", "3.00× (75%)"],  # median of 4 and 2; standard errors of 2 and 1.5
+        ["o", "matched", "2.0", "2.0", "1.00× (25%)"],
     ]
 
 
