@@ -14,6 +14,8 @@ from datasets.base import FetchError
 from datasets.compressed import check_compressed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# More than a linear transform takes as HDF5.
+_TRANSFORM_BYTES = 1 << 16
 
 
 @contextmanager
@@ -62,13 +64,14 @@ def write_image(image: sitk.Image, path: Path) -> None:
 
 
 def write_transform(transform: sitk.Transform, path: Path) -> None:
-    """Write a transform.
+    """Write a transform as HDF5, whose library may crash where its file does not fit: room is tried first.
 
     Raises
     ------
     OSError
         When it cannot be written.
     """
+    path.write_bytes(bytes(_TRANSFORM_BYTES))
     try:
         sitk.WriteTransform(transform, str(path))
     except RuntimeError:

@@ -83,10 +83,13 @@ from pathlib import Path
 import SimpleITK as sitk
 from datasets.base import DatasetError
 from datasets.cache import DerivedFolder
-from datasets.disk import write_image
+from datasets.disk import write_image, write_transform
 
 def build(folder):
-    write_image(sitk.GaussianSource(sitk.sitkFloat64, [64, 64, 64]), folder / sys.argv[2])
+    if sys.argv[2] == "transform.h5":
+        write_transform(sitk.TranslationTransform(3), folder / sys.argv[2])
+    else:
+        write_image(sitk.GaussianSource(sitk.sitkFloat64, [64, 64, 64]), folder / sys.argv[2])
 
 if limit := int(sys.argv[3]):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -180,7 +183,7 @@ def test_a_quota_that_is_reached_loses_nothing(start, server, url, tmp_path, lim
     assert second == f"bytes={limit - 1}-"
 
 
-@pytest.mark.parametrize("name", ["image.mha", "image.nii.gz"])
+@pytest.mark.parametrize("name", ["image.mha", "image.nii.gz", "transform.h5"])
 def test_what_is_derived_at_a_quota_is_made_whole_or_not_at_all(start, tmp_path, name):
     code, said = finish(start(DERIVE, tmp_path, name, 3000))
     assert code == 1
