@@ -18,6 +18,7 @@ from nibabel.wrapstruct import WrapStructError
 from datasets.analyze import files_of, image_of, is_analyze, read_analyze
 from datasets.base import DatasetError
 from datasets.compressed import check_compressed
+from datasets.tiff import check_tiff
 
 # Relative to the voxel size: headers store spacing and origin with few digits.
 _GEOMETRY_TOLERANCE = 1e-3
@@ -203,7 +204,8 @@ def _said(error: Exception) -> str:
 
 
 def _refuse_what_itk_passes_over(path: Path) -> None:
-    """Find damage that ITK reads as zeros: the end of a torn file, and NaN in a NIfTI file."""
+    """Find damage that ITK reads as zeros or leaves out: the end of a torn file, and NaN in a NIfTI file."""
+    check_tiff(path)
     files = files_of(path)
     for file in files:
         check_compressed(file)

@@ -18,7 +18,7 @@ from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
 from datasets.stacks import Axis, Stack, find_stack
 
-_CODE = ("analyze.py", "reading.py", "stack.py", "stacks.py")
+_CODE = ("analyze.py", "reading.py", "stack.py", "stacks.py", "tiff.py")
 
 Index = Annotated[int, Field(ge=0)]
 SizeMm = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -18,11 +18,11 @@ from zarr.errors import BaseZarrError
 
 from datasets.base import DatasetError
 from datasets.reading import read_image
+from datasets.tiff import check_tiff, is_tiff
 
 Axis = Literal["x", "y", "z"]
 VoxelSize = tuple[float, float, float]
 
-_TIFF = (".tif", ".tiff")
 _ZARR_MARKS = (".zarray", "zarr.json", ".zgroup")
 _FEWEST_SAMPLES = 4
 _MOST_PIXELS = 1 << 28
@@ -86,7 +86,7 @@ class Stack:
 
     @property
     def _is_volume(self) -> bool:
-        return not self.path.is_dir() and not self.path.name.lower().endswith(_TIFF)
+        return not self.path.is_dir() and not is_tiff(self.path)
 
     @cached_property
     def _volume(self) -> sitk.Image:
@@ -101,6 +101,7 @@ class Stack:
             width, height, depth = self._volume.GetSize()
             return depth, height, width
         with self._opened() as array:
+            check_tiff(self.path)
             shape = tuple(int(n) for n in array.shape)
             kind = array.dtype.kind
         depth, height, width = (0, 0, 0) if len(shape) < 3 else shape[-3:]

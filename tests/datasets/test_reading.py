@@ -74,7 +74,7 @@ def test_a_plane_is_2d_however_many_dimensions_of_one_sample_follow(write_nifti,
 
 
 @pytest.mark.parametrize(
-    "name", ["image.nii", "image.nii.gz", "image.hdr", "image.img", "image.mha", "image.nrrd"]
+    "name", ["image.nii", "image.nii.gz", "image.hdr", "image.img", "image.mha", "image.nrrd", "image.tif"]
 )
 def test_torn_voxels_are_refused_in_every_format(tmp_path, name):
     path = tmp_path / name

@@ -169,8 +169,23 @@ def test_a_damaged_tiff_is_refused(tmp_path, content):
 def test_a_torn_tiff_is_refused(tmp_path):
     path = save_tiff(tmp_path, compression="zlib")
     path.write_bytes(path.read_bytes()[:600])
-    with pytest.raises(DatasetError, match=r"stack\.tif: is 8×10 of uint16: a stack of sections"):
+    with pytest.raises(
+        DatasetError, match=r"stack\.tif: cannot be read as a stack: it is torn after page \d"
+    ):
         opened(path).load("10-11")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.66, 0.95])
+def test_a_torn_tiff_is_not_taken_for_a_shorter_one(tmp_path, share):
+    """Pages that each hold their own header, as most programs write them."""
+    path = tmp_path / "stack.tif"
+    sitk.WriteImage(sitk.GetImageFromArray(np.ones((20, 22, 24), np.uint8)), str(path))
+    assert len(opened(path).pairs()) == 19
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(
+        DatasetError, match=r"stack\.tif: cannot be read as a stack: it is torn after page \d"
+    ):
+        opened(path).pairs()
 
 
 def test_a_zarr_array_of_python_objects_runs_nothing(tmp_path):
