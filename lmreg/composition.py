@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lmreg.differences import central_gradient
 from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, Strain
-from lmreg.fields import grid_indices
+from lmreg.fields import grid_indices, per_component
 from lmreg.levenberg_marquardt import Status
 from lmreg.nodes import NodeGrid
 from lmreg.objective import channel_sum
@@ -157,7 +157,7 @@ class CompositionLevel:
 
     def compose(self, displacement: Tensor, coefficients: Tensor) -> Tensor:
         """Displacement of ``(id + u)∘(id + δ)`` at the nodes, with coefficients of δ bounded in length."""
-        spacing = _column(self.nodes.spacing, displacement)
+        spacing = per_component(self.nodes.spacing, displacement)
         square = (coefficients / spacing).square().sum(0)
         bounded = coefficients * (LONGEST_INCREMENT * square.clamp_min(LONGEST_INCREMENT**2).rsqrt())
         increment = self.nodes.smooth_at_nodes.evaluate(_without_traces(bounded))
@@ -305,7 +305,3 @@ class _WithoutTraces(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
         return gradient
-
-
-def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return like.new_tensor(values).reshape(-1, *(1,) * (like.ndim - 1))

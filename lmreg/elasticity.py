@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmreg.differences import leading, trailing
+from lmreg.fields import per_component
 from lmreg.penalty import Regularisation
 
 SMALLEST_JACOBIAN = 0.05
@@ -111,7 +112,7 @@ class Elasticity(Regularisation):
         total = torch.zeros_like(state)
         for axis in range(len(state)):
             weights = [self._stiffness(a, axis) * self.voxels_per_node for a in range(len(state))]
-            edges = state.diff(dim=axis + 1) * _column(weights, state)
+            edges = state.diff(dim=axis + 1) * per_component(weights, state)
             trailing(total, axis + 1).add_(edges)
             leading(total, axis + 1).sub_(edges)
         return total
@@ -208,7 +209,3 @@ def barrier(jacobian: Tensor) -> Tensor:
     below = jacobian - bounded
     slope, curvature = 0.5 * (1 - floor**-2), floor**-3
     return 0.5 * (bounded + 1 / bounded) - 1 + below * (slope + 0.5 * curvature * below)
-
-
-def _column(values: list[float], like: Tensor) -> Tensor:
-    return like.new_tensor(values).reshape(-1, *(1,) * (like.ndim - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -44,6 +46,11 @@ def grid_indices(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Index of every voxel, shape (dim, *shape)."""
     axes = [torch.arange(samples, dtype=like.dtype, device=like.device) for samples in shape]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def per_component(values: Sequence[float], like: Tensor) -> Tensor:
+    """One number per component, shaped so that it multiplies fields of the shape of ``like``, (dim, *spatial)."""
+    return like.new_tensor(values).reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def invert_displacement(displacement: Tensor, fixed: Grid, moving: Grid, matrix_mm: Tensor) -> Tensor:
