@@ -260,6 +260,7 @@ def test_keyboard_alone_sorts_opens_a_pair_and_moves_its_sliders(visit: Visit) -
     assert outline == "solid", "the focus can be seen"
     assert tab_to(page, lambda text: text == "Every pair (1)")
     keys.press("Enter")
+    page.get_by_role("button", name="head", exact=True).wait_for()
     assert tab_to(page, lambda text: text == "head")
     keys.press("Enter")
     page.locator(".viewer[data-drawn]").wait_for()
