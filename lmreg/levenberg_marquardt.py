@@ -21,7 +21,8 @@ SETTLED_LENGTH = 1e4
 SHORTEST_LENGTH = 1e-7
 CLOSING_SHARE = 1e-3
 ENDING_FACTOR = 1e3
-ENDING_SHARE = 0.1
+ENDING_SHARE = 0.5
+QUADRATIC_MISS = 0.1
 ROUNDING = 8.0
 
 
@@ -173,8 +174,8 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
         if closing or (tolerance > noise and gain <= tolerance * cost and settled):
             status = Status.CONVERGED
             break
-        if ending and gain >= TRUSTED_GAIN * promised:
-            # The equations just used know well enough that there is nothing left to gain.
+        if ending and abs(gain - promised) <= QUADRATIC_MISS * promised:
+            # The step gained what it promised: the equations just used can tell that there is nothing left to gain.
             further = last.solve(-current.gradient, damping)
             if (
                 further is not None

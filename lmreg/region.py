@@ -115,8 +115,7 @@ def reached(
     content = _bounding_box(marked)
     if content is None:
         return None
-    pool = torch.nn.functional.max_pool3d if dim == 3 else torch.nn.functional.max_pool2d
-    cells = pool(marked[None].to(moving.dtype), CELL_VOXELS, ceil_mode=True)[0].nonzero().cpu().double()
+    cells = _cells(marked).nonzero().cpu().double()
     matrix = index_map.cpu()
     ends = torch.cartesian_prod(*[torch.tensor([0.0, n - 1.0], dtype=torch.float64) for n in shape])
     seen = ends @ matrix[:dim, :dim].mT + matrix[:dim, dim]
@@ -153,6 +152,16 @@ def cropped(grid: Grid, box: Box) -> Grid:
 def whole(shape: tuple[int, ...]) -> Box:
     """Box of all voxels."""
     return tuple(slice(0, samples) for samples in shape)
+
+
+def _cells(marked: Tensor) -> Tensor:
+    """Which cells of :data:`CELL_VOXELS` along each axis hold a marked voxel."""
+    for axis in range(marked.ndim):
+        shape = list(marked.shape)
+        shape[axis] = -shape[axis] % CELL_VOXELS
+        filled = torch.cat([marked, marked.new_zeros(shape)], dim=axis)
+        marked = filled.unflatten(axis, (-1, CELL_VOXELS)).any(axis + 1)
+    return marked
 
 
 def _bounding_box(marked: Tensor) -> Box | None:

@@ -163,7 +163,7 @@ def register(
         _register_pair(
             number,
             models,
-            Images(fixed[number], moving[number], weight),
+            Images(fixed[number].contiguous(), moving[number].contiguous(), weight),
             None if weights is None else weights[number],
             starts[number],
             options,
