@@ -54,7 +54,8 @@ class ArchiveError(UnsoundError):
 def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
     """Unpack a zip or tar archive, and the zip archives inside it, into an empty folder.
 
-    A zip archive inside the archive is replaced by what it holds, in the folder where it lies; deeper ones stay.
+    A zip archive inside the archive is replaced by what it holds, in the folder where it lies; deeper ones stay. What
+    macOS adds (``__MACOSX``, ``._name``) is left out.
 
     Parameters
     ----------
@@ -133,6 +134,8 @@ def _unpack_zip(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
     with zipfile.ZipFile(archive) as opened:
         for member in opened.infolist():
             path = _place(folder, member.filename, shown, budget)
+            if _of_the_finder(member.filename):
+                continue
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _refused(shown, member.filename, "a link or a device")
@@ -151,6 +154,8 @@ def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
     with tarfile.open(archive) as opened:
         for member in opened:
             path = _place(folder, member.name, shown, budget)
+            if _of_the_finder(member.name):
+                continue
             if member.isdir():
                 path.mkdir(parents=True, exist_ok=True)
             elif member.isreg():
@@ -187,6 +192,11 @@ def _place(folder: Path, name: str, shown: str, budget: _Budget) -> Path:
         raise ArchiveError(
             f"{shown}: a member is refused: {error}; the archive is hostile or broken: get it from its source again"
         ) from None
+
+
+def _of_the_finder(name: str) -> bool:
+    """Whether a member is what macOS adds to archives beside each file, under the name of the file."""
+    return any(part == "__MACOSX" or part.startswith("._") for part in name.split("/"))
 
 
 def _refused(shown: str, name: str, what: str) -> ArchiveError:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,8 +19,10 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field
 from pydantic.dataclasses import dataclass
 
 from datasets import openneuro
+from datasets.archives import unpack
 from datasets.base import DatasetError, FetchError
 from datasets.contents import Contents
+from datasets.disk import disk_errors
 from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
@@ -109,7 +113,7 @@ class Ds007328(PreparedDataset[Ds007328Params]):
         return self._complete() is not None
 
     def fetch(self, request: FetchRequest) -> None:
-        """Download the scans of the dates wanted, or take them from a BIDS folder that the user has.
+        """Download the scans of the dates wanted, or take them from a BIDS folder or an archive of one.
 
         Raises
         ------
@@ -120,12 +124,13 @@ class Ds007328(PreparedDataset[Ds007328Params]):
             raw.leave_out(request)
             return
         if request.source is not None:
-            self._adopt(request.source, request)
+            self._take(request.source, request)
             return
         if request.offline:
             raise FetchError(
                 f"{self.name}: is not in {self._root}, and the network is not to be used: fetch it once without "
-                f"--offline, or give a BIDS folder that you have: python -m benchmarks fetch {self.name} --from FOLDER"
+                f"--offline, or give a BIDS folder that you have, or an archive of one: "
+                f"python -m benchmarks fetch {self.name} --from PATH"
             )
         self._download(request)
 
@@ -187,16 +192,26 @@ class Ds007328(PreparedDataset[Ds007328Params]):
                 target, _FOLDER, f"https://openneuro.org/datasets/{self.name}/versions/{snapshot.tag}"
             )
 
-    def _adopt(self, source: Path, request: FetchRequest) -> None:
-        if not source.is_dir():
-            raise FetchError(
-                f"{source}: is no folder: give the top folder of the dataset, which holds {SUBJECT}"
-            )
-        chosen = choose_scans(_names(source), str(source))
-        raw = self._raw(self.params.snapshot or _tag_of(source))
+    def _take(self, source: Path, request: FetchRequest) -> None:
+        if source.is_dir():
+            self._adopt(source, str(source), request)
+            return
+        with disk_errors(self._root), _folder_for_unpacking(self._root) as folder:
+            unpack(source, folder)
+            found = [path.parent for path in folder.rglob(SUBJECT) if path.is_dir()]
+            if not found:
+                raise FetchError(
+                    f"{source}: holds no folder {SUBJECT}: give an archive of the dataset's top folder, or that folder"
+                )
+            # Derivatives repeat the folder of the subject further down.
+            self._adopt(min(found, key=lambda path: len(path.parts)), str(source), request)
+
+    def _adopt(self, folder: Path, origin: str, request: FetchRequest) -> None:
+        chosen = choose_scans(_names(folder), origin)
+        raw = self._raw(self.params.snapshot or _tag_of(folder))
         with raw.writing(request.progress):
             contents = Contents(_FOLDER, lambda name: name in chosen.values(), _check)
-            raw.adopt_folder(source, contents, request)
+            raw.adopt_folder(folder, contents, request, origin)
             raw.note("scans", {"rule": RULE, "chosen": dict(chosen)})
 
 
@@ -232,7 +247,7 @@ def choose_scans(names: Iterable[str], place: str) -> dict[str, str]:
         raise FetchError(
             f"{place}: has no T1w scan of {', '.join(missing)}; it has scans of "
             f"{', '.join(sorted(ranked)) or 'no date at all'}: ask for another snapshot with --set snapshot=TAG, or "
-            f"give a folder that holds {SUBJECT} and these dates with --from"
+            f"give a folder or archive that holds {SUBJECT} and these dates with --from"
         )
     return {date: min(ranked[date])[-1] for date in wanted}
 
@@ -241,6 +256,14 @@ def _check(folder: Path) -> None:
     """Refuse scans that cannot be read; done before they are taken over."""
     for name in choose_scans(_names(folder), str(folder)).values():
         read_image(folder / name)
+
+
+@contextmanager
+def _folder_for_unpacking(root: Path) -> Iterator[Path]:
+    """Make a folder on the disk of the cache, outside the folders of snapshots."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-") as folder:
+        yield Path(folder)
 
 
 def _names(folder: Path) -> list[str]:

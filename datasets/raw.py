@@ -123,8 +123,21 @@ class RawFolder:
             self._record({name: entry_of(target, str(source), found)})
         return target
 
-    def adopt_folder(self, source: Path, contents: Contents, request: FetchRequest) -> Path:
+    def adopt_folder(
+        self, source: Path, contents: Contents, request: FetchRequest, origin: str | None = None
+    ) -> Path:
         """Copy files of a folder that the user has, links followed, unless the copy is there.
+
+        Parameters
+        ----------
+        source : Path
+            The folder.
+        contents : Contents
+            What of it is wanted.
+        request : FetchRequest
+            What the user asked for.
+        origin : str or None
+            Where the files come from, where the folder was made for the occasion; None names the folder.
 
         Raises
         ------
@@ -135,7 +148,7 @@ class RawFolder:
         def fill(fresh: Path) -> None:
             copy_folder(source, fresh, contents.wanted, request.progress)
 
-        return self._fill(contents, str(source), fill, request)
+        return self._fill(contents, origin or str(source), fill, request)
 
     def extract(self, archive: str, contents: Contents, request: FetchRequest) -> Path:
         """Unpack an archive of this folder into a folder of it, unless that is there.

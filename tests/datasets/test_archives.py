@@ -85,6 +85,12 @@ def test_archives_of_all_kinds_are_told_by_their_content(unpacked, content):
     assert unpacked(content) == FILES
 
 
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_what_macos_adds_is_left_out(unpacked, pack):
+    added = {"__MACOSX/set/._a.txt": b"fork", "set/._b.zip": b"fork", "__MACOSX/set/sub/._c.zip": b"fork"}
+    assert unpacked(pack(FILES | added)) == FILES
+
+
 def test_an_archive_in_an_archive_is_replaced_by_what_it_holds(unpacked):
     inner = zip_of({"inner/x.txt": b"x", "deeper.zip": zip_of({"y.txt": b"y"})})
     assert set(unpacked(zip_of({"terms.txt": b"t", "folder/inner.zip": inner}))) == {

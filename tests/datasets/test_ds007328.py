@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +147,7 @@ def test_a_corrupted_byte_is_found_and_mended(open_dataset, openneuro, folder, d
 
 
 def test_offline_and_before_the_fetch_one_sentence_names_the_way_out(open_dataset, openneuro):
-    with pytest.raises(FetchError, match=r"ds007328: is not in .*without --offline.*--from FOLDER"):
+    with pytest.raises(FetchError, match=r"ds007328: is not in .*without --offline.*--from PATH"):
         open_dataset().fetch(FetchRequest(offline=True))
     with pytest.raises(DatasetError, match=r"python -m benchmarks fetch ds007328"):
         open_dataset().load("f1-axial50")
@@ -171,6 +173,31 @@ def test_a_folder_that_the_user_has_is_taken(open_dataset, openneuro, tmp_path, 
         FetchError, match=r"no T1w scan of 20241106, 20241201, 20241207; .* no date at all.*--from"
     ):
         open_dataset(snapshot="2").fetch(FetchRequest(source=tmp_path))
+
+
+def test_an_archive_that_the_user_has_is_taken(open_dataset, openneuro, tmp_path, write_bids):
+    write_bids(tmp_path / "mine" / "ds007328")
+    (tmp_path / "mine" / "ds007328" / "derivatives" / "sub-001").mkdir(parents=True)
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path / "mine"))
+    dataset = open_dataset()
+    dataset.fetch(FetchRequest(source=archive, offline=True))
+    assert dataset.version.startswith("1.0.0+")
+    assert dataset.load("f2-axial50").info.subjects == ("sub-001",)
+    assert openneuro.server.asked == []
+    (manifest,) = (dataset.cache_root / "raw" / "ds007328").glob("*/manifest.json")
+    assert str(archive) in manifest.read_text()
+    assert [path.name for path in (dataset.cache_root / "raw").iterdir()] == ["ds007328"]
+
+
+def test_an_archive_without_the_subject_or_torn_is_refused(open_dataset, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "README").write_text("nothing")
+    archive = Path(shutil.make_archive(str(tmp_path / "other"), "gztar", tmp_path / "other"))
+    with pytest.raises(FetchError, match=r"other\.tar\.gz: holds no folder sub-001: give"):
+        open_dataset().fetch(FetchRequest(source=archive))
+    archive.write_bytes(archive.read_bytes()[:60])
+    with pytest.raises(FetchError, match=r"other\.tar\.gz"):
+        open_dataset().fetch(FetchRequest(source=archive))
 
 
 @pytest.mark.parametrize(
@@ -200,6 +227,7 @@ def test_a_process_that_loads_pairs_never_imports_what_replaces_urllib3(open_dat
     open_dataset().fetch(FetchRequest())
     script = f"""
 import sys
+from pathlib import Path
 from pathlib import Path
 from datasets.ds007328 import Ds007328, Ds007328Params
 from datasets.fetching import FetchRequest
