@@ -72,7 +72,17 @@ class PairResult:
 
     def before(self, metric: str) -> float | None:
         """Return the score of the prealigned start; None where it is undefined or was not recorded."""
-        return next(iter(_finite(record.before.get(metric) for record in self.repeats)), None)
+        return self._starts.get(metric)
+
+    @cached_property
+    def _starts(self) -> Mapping[str, float]:
+        """Scores of the prealigned start, each from the first repeat that recorded it."""
+        starts: dict[str, float] = {}
+        for record in self.repeats:
+            for metric, value in record.before.items():
+                if value is not None and math.isfinite(value):
+                    starts.setdefault(metric, value)
+        return starts
 
 
 def config_label(run: str) -> str:
@@ -155,7 +165,3 @@ def pair_results(records: Iterable[RunRecord]) -> Mapping[PairKey, Mapping[str, 
         key: {run: PairResult(tuple(repeats)) for run, repeats in runs.items()}
         for key, runs in grouped.items()
     }
-
-
-def _finite(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]

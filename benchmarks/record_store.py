@@ -9,9 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -140,8 +139,10 @@ class RecordStore:
     def _head(self, number: int, line: bytes) -> Head | None:
         found = _HEAD.match(line)
         if found and line.endswith(b"}}\n") and _LAST_KEY in line:
-            job_id, status, wall_s, run, backend, dataset = map(_parsed, found.groups())
-            return Head(job_id, Status(status), wall_s, run, backend, dataset)
+            job_id, status, wall_s, run, backend, dataset = found.groups()
+            seconds = None if wall_s == b"null" else float(wall_s)
+            names = (_text(run), _text(backend), _text(dataset))
+            return Head(_text(job_id), Status(_text(status)), seconds, *names)
         try:
             record = json.loads(line)
         except ValueError:
@@ -188,9 +189,10 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-@lru_cache(maxsize=4096)
-def _parsed(token: bytes) -> Any:
-    return json.loads(token)
+def _text(token: bytes) -> str:
+    """Decode a JSON string; without an escape there is nothing to decode but UTF-8."""
+    text: str = json.loads(token) if b"\\" in token else token[1:-1].decode()
+    return text
 
 
 def _write(file: int, content: bytes) -> None:

@@ -177,16 +177,19 @@ class CompositionLevel:
 
     def _compare(self, displacement: Tensor) -> tuple[Match, Tensor]:
         """Comparison at a displacement, and the slope of the warped features."""
+        warped = sample(self.moving, self._positions(displacement))
+        match = self.term.compare(warped, self.term.scale(warped), "gauss_newton")
+        return match, central_gradient(warped)
+
+    def _positions(self, displacement: Tensor) -> Tensor:
+        """Where the compared voxels are looked up, shape (dim, *box), in voxels of the moving level."""
         moved = (self.jacobian @ displacement.reshape(len(displacement), -1)).reshape(displacement.shape)
-        positions = torch.stack(
+        return torch.stack(
             [
                 self.interpolating.evaluate(component).add_(start)
                 for component, start in zip(moved, self.start, strict=True)
             ]
         )
-        warped = sample(self.moving, positions)
-        match = self.term.compare(warped, self.term.scale(warped), "gauss_newton")
-        return match, central_gradient(warped)
 
     def _cost(self, match: Match, displacement: Tensor, strain: Strain) -> float:
         return float(match.cost) + float(self.elasticity.energy_of(displacement, strain)) / self.voxels

@@ -116,8 +116,10 @@ class _LNCCTerm(Term):
             torch.stack([across, offset, along, share / image.variance])
         )
         spread = self.noise**2 / warped.numel() * (share * correlation / image.variance).sum()
-        force = along * warped - offset - across * self.fixed + spread * (warped - warped.mean())
-        return Match(cost, force, curvature)
+        force = (along * warped).sub_(offset).addcmul_(across, self.fixed, value=-1)
+        force.addcmul_(warped - warped.mean(), spread)
+        # A copy, so that the memory of the three others is free.
+        return Match(cost, force, curvature.clone())
 
     def _correlation(self, warped: Tensor) -> tuple[Tensor, _Windowed, Tensor]:
         """Correlation in each window, statistics of the warped image, inverse product of the deviations."""
