@@ -129,7 +129,7 @@ class Ds007328(PreparedDataset[Ds007328Params]):
         if request.offline:
             raise FetchError(
                 f"{self.name}: is not in {self._root}, and the network is not to be used: fetch it once without "
-                f"--offline, or give a BIDS folder that you have, or an archive of one: "
+                "--offline, or give a BIDS folder that you have, or an archive of one: "
                 f"python -m benchmarks fetch {self.name} --from PATH"
             )
         self._download(request)

@@ -228,7 +228,6 @@ def test_a_process_that_loads_pairs_never_imports_what_replaces_urllib3(open_dat
     script = f"""
 import sys
 from pathlib import Path
-from pathlib import Path
 from datasets.ds007328 import Ds007328, Ds007328Params
 from datasets.fetching import FetchRequest
 dataset = Ds007328(Ds007328Params(), Path({str(tmp_path / "cache")!r}))
