@@ -41,9 +41,18 @@ class KernelPeakMemory:
 
 
 class SampledPeakMemory:
-    """Samples the resident size from a thread, where the kernel's mark cannot be reset."""
+    """Samples the resident size from a thread, where the kernel's mark cannot be reset.
+
+    What is taken and given back between two samples is missed.
+
+    Attributes
+    ----------
+    sample_count
+        How many samples were taken since entering.
+    """
 
     def __init__(self) -> None:
+        self.sample_count = 0
         self._process = psutil.Process()
         self._stop = threading.Event()
         self._peak = 0
@@ -65,6 +74,7 @@ class SampledPeakMemory:
     def _sample(self) -> None:
         while not self._stop.wait(_SAMPLING_PERIOD_S):
             self._peak = max(self._peak, self._process.memory_info().rss)
+            self.sample_count += 1
 
 
 def peak_memory() -> PeakMemory:
