@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lmreg.differences import central_gradient
+from lmreg.differences import central_gradient_of_rows
 from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, Strain
 from lmreg.fields import grid_indices, per_component
 from lmreg.levenberg_marquardt import Status
@@ -114,8 +113,8 @@ class CompositionLevel:
         Similarity, bound to the fixed image.
     moving : Interpolant
         Features of the moving image.
-    start : Tensor
-        L at these voxels, shape (dim, *box), in voxels of the moving level.
+    start : tuple of Tensor
+        L at these voxels, in voxels of the moving level: the shares that :func:`lmreg.fields.affine_shares` gives.
     jacobian : Tensor
         Shape (dim, dim): voxels of the moving level per voxel of the fixed level.
     voxels : float
@@ -128,7 +127,7 @@ class CompositionLevel:
     elasticity: Elasticity
     term: Term
     moving: Interpolant
-    start: Tensor
+    start: tuple[Tensor, ...]
     jacobian: Tensor
     voxels: float
 
@@ -138,7 +137,8 @@ class CompositionLevel:
         steps: list[Step] = []
         carried: Tensor | None = None
         for _ in range(schedule.iterations):
-            match, slope = self._compare(displacement)
+            warped = self._warped(displacement)
+            match = self._compare(warped)
             strain = self.elasticity.strain(displacement)
             costs.append(self._cost(match, displacement, strain))
             if len(costs) > 1 and abs(costs[-2] - costs[-1]) <= schedule.tolerance * costs[-1]:
@@ -147,13 +147,14 @@ class CompositionLevel:
             step = Step(displacement, None if rises else carried)
             if keep_steps:
                 steps.append(step)
-            displacement, carried = self._advance(step, match, slope, strain, schedule)
+            displacement, carried = self._advance(step, match, warped, strain, schedule)
         return Path(tuple(steps), displacement, tuple(costs), Status.MAX_ITERATIONS)
 
     def advance(self, step: Step, schedule: Schedule) -> tuple[Tensor, Tensor]:
         """Displacement after an increment and that increment; differentiable in the step and in both images."""
         strain = self.elasticity.strain(step.displacement)
-        return self._advance(step, *self._compare(step.displacement), strain, schedule)
+        warped = self._warped(step.displacement)
+        return self._advance(step, self._compare(warped), warped, strain, schedule)
 
     def compose(self, displacement: Tensor, coefficients: Tensor) -> Tensor:
         """Displacement of ``(id + u)∘(id + δ)`` at the nodes, with coefficients of δ bounded in length."""
@@ -175,42 +176,40 @@ class CompositionLevel:
             displacement = relaxed(self.nodes, displacement, tight.to(displacement.dtype))
         return displacement
 
-    def _compare(self, displacement: Tensor) -> tuple[Match, Tensor]:
-        """Comparison at a displacement, and the slope of the warped features."""
-        warped = sample(self.moving, self._positions(displacement))
-        match = self.term.compare(warped, self.term.scale(warped), "gauss_newton")
-        return match, central_gradient(warped)
-
-    def _positions(self, displacement: Tensor) -> Tensor:
-        """Where the compared voxels are looked up, shape (dim, *box), in voxels of the moving level."""
+    def _warped(self, displacement: Tensor) -> Tensor:
+        """The warped features at a displacement, shape (channels, *box)."""
         moved = (self.jacobian @ displacement.reshape(len(displacement), -1)).reshape(displacement.shape)
-        return torch.stack(
-            [
-                self.interpolating.evaluate(component).add_(start)
-                for component, start in zip(moved, self.start, strict=True)
-            ]
+        return torch.cat(
+            [sample(self.moving, self._positions(moved, rows)) for rows in self.interpolating.slabs], dim=1
         )
+
+    def _positions(self, moved: Tensor, rows: slice) -> Tensor:
+        """Where rows of the compared voxels are looked up, shape (dim, rows, ...), in voxels of the moving level."""
+        offset, along, *others = self.start
+        positions = self.interpolating.evaluate_rows(moved, rows)
+        for share in (offset, along[:, rows], *others):
+            positions = positions.add_(share)
+        return positions
+
+    def _compare(self, warped: Tensor) -> Match:
+        return self.term.compare(warped, self.term.scale(warped), "gauss_newton")
 
     def _cost(self, match: Match, displacement: Tensor, strain: Strain) -> float:
         return float(match.cost) + float(self.elasticity.energy_of(displacement, strain)) / self.voxels
 
     def _advance(
-        self, step: Step, match: Match, slope: Tensor, strain: Strain, schedule: Schedule
+        self, step: Step, match: Match, warped: Tensor, strain: Strain, schedule: Schedule
     ) -> tuple[Tensor, Tensor]:
-        equations = self._equations(match, slope, strain, schedule.damping)
+        equations = self._equations(match, warped, strain, schedule.damping)
         increment = schedule.relaxation * equations.solve(schedule.inner_iterations)
         if step.carried is not None:
             increment = increment + schedule.momentum * step.carried
         return self.compose(step.displacement, increment), increment
 
-    def _equations(self, match: Match, slope: Tensor, strain: Strain, damping: float) -> LumpedEquations:
-        dim = slope.shape[1]
-        force = self._moments(lambda axis: match.force * slope[:, axis], dim)
-        pairs = symmetric_pairs(dim)
-        weighted = match.curvature[:, None] * slope
-        blocks = self._moments(
-            lambda pair: weighted[:, pairs[pair][0]] * slope[:, pairs[pair][1]], len(pairs)
-        )
+    def _equations(self, match: Match, warped: Tensor, strain: Strain, damping: float) -> LumpedEquations:
+        dim = warped.ndim - 1
+        moments = self.smooth.adjoint_of(lambda rows: _densities(match, warped, rows)).mul_(self.voxels)
+        force, blocks = moments[:dim], moments[dim:]
         bounded = replace(
             strain,
             forward=strain.forward.clamp_min(SMALLEST_JACOBIAN),
@@ -219,11 +218,6 @@ class CompositionLevel:
         elastic = self.elasticity.composed_force(bounded)
         stiffness = self.elasticity.stiffness(bounded)
         return LumpedEquations(-(force + elastic), blocks, self.elasticity, stiffness, damping)
-
-    def _moments(self, density: Callable[[int], Tensor], count: int) -> Tensor:
-        """Sums of the B-splines times fields, field by field: blocks of memory stay small enough to be reused."""
-        rows = [self.smooth.adjoint(channel_sum(density(number))) for number in range(count)]
-        return torch.stack(rows).mul_(self.voxels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,6 +275,21 @@ class LumpedEquations:
             previous, product = product, (residual * preconditioned).sum()
             direction = preconditioned + (product / previous) * direction
         return solution
+
+
+def _densities(match: Match, warped: Tensor, rows: slice) -> Tensor:
+    """Rows of what is summed up to the data term's force and blocks, shape (dim + pairs, rows, ...)."""
+    slope = central_gradient_of_rows(warped, rows)
+    dim = slope.shape[1]
+    curvature = match.curvature if match.curvature.shape[1] == 1 else match.curvature[:, rows]
+    weighted = curvature[:, None] * slope
+    force = match.force[:, rows]
+    return torch.stack(
+        [
+            *(channel_sum(force * slope[:, axis]) for axis in range(dim)),
+            *(channel_sum(weighted[:, a] * slope[:, b]) for a, b in symmetric_pairs(dim)),
+        ]
+    )
 
 
 def relaxed(nodes: NodeGrid, displacement: Tensor, where: Tensor) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from lmreg.bspline import BSplineLevel
 from lmreg.composition import Schedule, relaxed
-from lmreg.differences import central_gradient
+from lmreg.differences import central_gradient, with_neighbours
 from lmreg.elasticity import SMALLEST_JACOBIAN, Elasticity, determinant
 from lmreg.fields import affine_positions
 from lmreg.grid import Grid
@@ -136,18 +137,21 @@ class NodalDisplacement(Model):
 def unfolded(nodes: NodeGrid, displacement: Tensor) -> Tensor:
     """Smooth the displacement at nodes until the interpolated field is far from folding in every voxel."""
     for _ in range(UNFOLDINGS):
-        dim = len(displacement)
-        rows = [
-            central_gradient(nodes.interpolating.evaluate(component)[None])[0]
-            for component in displacement.detach()
-        ]
-        jacobian = determinant([[rows[a][b].add_(float(a == b)) for b in range(dim)] for a in range(dim)])
-        folded = jacobian < SMALLEST_JACOBIAN
-        if not bool(folded.any()):
+        folded = partial(_folded, nodes, displacement.detach())
+        near = nodes.smooth.adjoint_of(folded) > 0
+        if not bool(near.any()):
             break
-        marks = nodes.smooth.adjoint(folded.to(displacement.dtype)) > 0
-        displacement = relaxed(nodes, displacement, marks.to(displacement.dtype))
+        displacement = relaxed(nodes, displacement, near.to(displacement.dtype))
     return displacement
+
+
+def _folded(nodes: NodeGrid, displacement: Tensor, rows: slice) -> Tensor:
+    """One where the interpolated field nearly folds and zero elsewhere, on a range of rows of voxels."""
+    wider, inside = with_neighbours(rows, nodes.samples[0])
+    slope = central_gradient(nodes.interpolating.evaluate_rows(displacement, wider))[:, :, inside]
+    dim = len(displacement)
+    jacobian = determinant([[slope[a, b].add_(float(a == b)) for b in range(dim)] for a in range(dim)])
+    return (jacobian < SMALLEST_JACOBIAN).to(displacement.dtype)
 
 
 def nodes_of(options: Diffeomorphic, grid: Grid, like: Tensor) -> NodeGrid:

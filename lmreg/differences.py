@@ -35,6 +35,18 @@ def central_gradient(image: Tensor) -> Tensor:
     return gradient
 
 
+def central_gradient_of_rows(image: Tensor, rows: slice) -> Tensor:
+    """:func:`central_gradient` on a range of rows along the first axis, shape (channels, dim, rows, ...)."""
+    wider, inside = with_neighbours(rows, image.shape[1])
+    return central_gradient(image[:, wider])[:, :, inside]
+
+
+def with_neighbours(rows: slice, samples: int) -> tuple[slice, slice]:
+    """A range of rows together with the rows next to it, and where it lies within them."""
+    start, stop = max(rows.start - 1, 0), min(rows.stop + 1, samples)
+    return slice(start, stop), slice(rows.start - start, rows.stop - start)
+
+
 class _CentralGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor) -> Tensor:  # noqa: ARG004

@@ -31,15 +31,27 @@ def affine_positions(shape: tuple[int, ...], index_map: Tensor, like: Tensor) ->
     Tensor
         Shape (dim, *shape).
     """
+    offset, *shares = affine_shares(shape, index_map, like)
+    return sum(shares, start=offset)
+
+
+def affine_shares(shape: tuple[int, ...], index_map: Tensor, like: Tensor) -> tuple[Tensor, ...]:
+    """What :func:`affine_positions` is the sum of: the offset, and for each axis what follows the index along it.
+
+    Returns
+    -------
+    tuple of Tensor
+        Shapes that broadcast to (dim, *shape): one number per component, then ``dim`` times a row along one axis.
+    """
     dim = len(shape)
-    positions = index_map[:dim, dim].to(like).reshape(dim, *(1,) * dim)
+    shares = [index_map[:dim, dim].to(like).reshape(dim, *(1,) * dim)]
     for axis, samples in enumerate(shape):
         index = torch.arange(samples, dtype=like.dtype, device=like.device)
         column = index_map[:dim, axis].to(like)
-        positions = positions + (column[:, None] * index).reshape(
-            dim, *(samples if a == axis else 1 for a in range(dim))
+        shares.append(
+            (column[:, None] * index).reshape(dim, *(samples if a == axis else 1 for a in range(dim)))
         )
-    return positions
+    return tuple(shares)
 
 
 def grid_indices(shape: tuple[int, ...], like: Tensor) -> Tensor:

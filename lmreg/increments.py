@@ -10,10 +10,11 @@ from torch import Tensor
 
 from lmreg.composition import CompositionLevel, Path, Step
 from lmreg.diffeomorphic import Diffeomorphic, elasticity_of, nodes_of, unfolded
-from lmreg.fields import affine_positions
+from lmreg.fields import affine_shares
 from lmreg.levenberg_marquardt import Status
 from lmreg.model import Level
 from lmreg.pyramid import downsample
+from lmreg.region import cropped
 from lmreg.robust import Huber
 from lmreg.sampling import Interpolant
 from lmreg.similarity import Similarity
@@ -199,7 +200,8 @@ class Increments:
         weights = None if self.weights is None else downsample(self.weights, level.fixed.shape)
         box = _content_box(fixed.detach(), self.similarity.reach)
         nodes = nodes_of(self.options, level.fixed, fixed)
-        index_map = level.fixed.index_map(level.moving, self.initial_mm)
+        grid = cropped(level.fixed, box)
+        index_map = grid.index_map(level.moving, self.initial_mm)
         everything = (slice(None), *box)
         weights = None if weights is None else weights[everything]
         part = fixed[everything].contiguous()
@@ -210,8 +212,8 @@ class Increments:
             elasticity_of(self.options, level.fixed, nodes, 1.0),
             self.similarity.bind(part, weights, self.huber),
             Interpolant.from_image(moving, "linear"),
-            affine_positions(level.fixed.shape, index_map, fixed)[everything],
-            index_map[: level.fixed.dim, : level.fixed.dim].to(fixed),
+            affine_shares(grid.shape, index_map, fixed),
+            index_map[: grid.dim, : grid.dim].to(fixed),
             float(part[0].numel() if weights is None else weights.sum()),
         )
 

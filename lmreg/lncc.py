@@ -54,9 +54,12 @@ class LNCC(Similarity):
         windows = SeparableBasis(
             tuple(window_rows(n, self.window_sigma).to(fixed).mT for n in fixed.shape[1:])
         )
-        fixed = _shifted(fixed)
-        image = _Windowed.of(fixed, windows, self.noise)
-        contrast = 1 - self.noise**2 * _variance(fixed) / image.variance
+        # From zero on: changes no correlation, and loses fewer digits in the squares.
+        fixed = fixed - fixed.detach().min()
+        noise = self.noise**2 * fixed.var(correction=0)
+        mean, square = windows.adjoint_of(lambda rows: torch.stack([fixed[:, rows], fixed[:, rows].square()]))
+        image = _Windowed.of(mean, square, noise)
+        contrast = 1 - noise / image.variance
         share = torch.ones_like(contrast) if weights is None else windows.adjoint(weights).expand_as(contrast)
         return _LNCCTerm(fixed, windows, image, share / share.sum() * contrast, self.noise, huber)
 
@@ -77,9 +80,9 @@ class _Windowed:
     variance: Tensor
 
     @classmethod
-    def of(cls, image: Tensor, windows: SeparableBasis, noise: float) -> _Windowed:
-        mean, square = windows.adjoint(torch.stack([image, image.square()]))
-        return cls(mean, (square - mean.square()).clamp_min(0) + noise**2 * _variance(image))
+    def of(cls, mean: Tensor, square: Tensor, noise: Tensor) -> _Windowed:
+        """From the windowed image, its windowed square and the variance of the noise."""
+        return cls(mean, (square - mean.square()).clamp_min(0) + noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,45 +102,52 @@ class _LNCCTerm(Term):
     def scale(self, warped: Tensor) -> Tensor | None:
         if self.huber is None:
             return None
-        return self.huber.scale(_mismatch(self._correlation(_shifted(warped))[0]))
+        return self.huber.scale(_mismatch(self._compared(warped, warped.min()).correlation))
 
     def compare(self, warped: Tensor, threshold: Tensor | None, hessian: Hessian) -> Match:  # noqa: ARG002
-        warped = _shifted(warped)
-        correlation, image, inverse = self._correlation(warped)
-        mismatch = _mismatch(correlation)
+        lowest = warped.detach().min()
+        comparison = self._compared(warped, lowest)
+        mismatch, image = _mismatch(comparison.correlation), comparison.image
         share = self.share
         if threshold is not None:
             share = share * robust.majoriser(mismatch, threshold)
         cost = (self.share * robust.loss(mismatch, threshold)).sum()
         # The derivative by the variance that both the window and the noise contribute to.
-        across, along = share * inverse, share * correlation / image.variance
+        across, along = share * comparison.inverse, share * comparison.correlation / image.variance
         offset = along * image.mean - across * self.image.mean
-        across, offset, along, curvature = self.windows.evaluate(
-            torch.stack([across, offset, along, share / image.variance])
-        )
-        spread = self.noise**2 / warped.numel() * (share * correlation / image.variance).sum()
-        force = (along * warped).sub_(offset).addcmul_(across, self.fixed, value=-1)
-        force.addcmul_(warped - warped.mean(), spread)
-        # A copy, so that the memory of the three others is free.
-        return Match(cost, force, curvature.clone())
+        spread = self.noise**2 / warped.numel() * along.sum()
+        spread_offset = spread * (warped.mean() - lowest)
+        fields = torch.stack([across, offset, along, share / image.variance])
+        force, curvature = [], []
+        for rows in self.windows.slabs:
+            across, offset, along, bound = self.windows.evaluate_rows(fields, rows)
+            moving = warped[:, rows] - lowest
+            pull = (along + spread) * moving - (offset + spread_offset)
+            force.append(pull.addcmul_(across, self.fixed[:, rows], value=-1))
+            # A copy, so that the memory of the three others is free.
+            curvature.append(bound.clone())
+        return Match(cost, torch.cat(force, dim=1), torch.cat(curvature, dim=1))
 
-    def _correlation(self, warped: Tensor) -> tuple[Tensor, _Windowed, Tensor]:
-        """Correlation in each window, statistics of the warped image, inverse product of the deviations."""
-        mean, square, product = self.windows.adjoint(
-            torch.stack([warped, warped.square(), self.fixed * warped])
-        )
-        variance = (square - mean.square()).clamp_min(0) + self.noise**2 * _variance(warped)
-        inverse = self.image.variance.rsqrt() * variance.rsqrt()
-        return (product - mean * self.image.mean) * inverse, _Windowed(mean, variance), inverse
+    def _compared(self, warped: Tensor, lowest: Tensor) -> _Comparison:
+        """Compare windows of a warped image, seen from its lowest value on."""
+
+        def products(rows: slice) -> Tensor:
+            moving = warped[:, rows] - lowest
+            return torch.stack([moving, moving.square(), self.fixed[:, rows] * moving])
+
+        mean, square, product = self.windows.adjoint_of(products)
+        image = _Windowed.of(mean, square, self.noise**2 * warped.var(correction=0))
+        inverse = self.image.variance.rsqrt() * image.variance.rsqrt()
+        return _Comparison((product - mean * self.image.mean) * inverse, image, inverse)
 
 
-def _shifted(image: Tensor) -> Tensor:
-    """The image from zero on: changes no correlation, and loses fewer digits in the squares."""
-    return image - image.detach().min()
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """The correlation in each window, the warped image's statistics and the inverse product of the deviations."""
 
-
-def _variance(image: Tensor) -> Tensor:
-    return (image - image.mean()).square().mean()
+    correlation: Tensor
+    image: _Windowed
+    inverse: Tensor
 
 
 def _mismatch(correlation: Tensor) -> Tensor:

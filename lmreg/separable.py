@@ -14,7 +14,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lmreg.blocks import block_points
+from lmreg.banded import BandedMatrix, apply_along_axis, support_of_rows
+from lmreg.blocks import slabs
 
 
 def apply_along_axes(tensor: Tensor, matrices: Sequence[Tensor]) -> Tensor:
@@ -36,14 +37,7 @@ def apply_along_axes(tensor: Tensor, matrices: Sequence[Tensor]) -> Tensor:
     # The axes that shrink most come first: what follows then works on less.
     order = sorted(range(dim), key=lambda axis: matrices[axis].shape[0] / matrices[axis].shape[1])
     for axis in order:
-        matrix = matrices[axis]
-        position = tensor.ndim - dim + axis
-        if position == tensor.ndim - 1:
-            tensor = tensor @ matrix.mT
-            continue
-        shape = tensor.shape
-        trailing = tensor.reshape(*shape[: position + 1], -1)
-        tensor = (matrix @ trailing).reshape(*shape[:position], matrix.shape[0], *shape[position + 1 :])
+        tensor = apply_along_axis(tensor, matrices[axis], tensor.ndim - dim + axis)
     return tensor
 
 
@@ -74,6 +68,11 @@ class SeparableBasis:
         """Number of functions."""
         return math.prod(self.shape)
 
+    @property
+    def slabs(self) -> list[slice]:
+        """Ranges of rows along the first axis of the grid that are worth treating at once."""
+        return slabs([len(matrix) for matrix in self.matrices], self.matrices[0].device)
+
     def restricted(self, box: Sequence[slice]) -> SeparableBasis:
         """The same functions on a part of the grid."""
         return SeparableBasis(tuple(matrix[rows] for matrix, rows in zip(self.matrices, box, strict=True)))
@@ -81,6 +80,18 @@ class SeparableBasis:
     def evaluate(self, coefficients: Tensor) -> Tensor:
         """Fields of shape (..., *samples) from coefficients of shape (..., *functions)."""
         return apply_along_axes(coefficients, self.matrices)
+
+    def evaluate_rows(self, coefficients: Tensor, rows: slice) -> Tensor:
+        """:meth:`evaluate` on a range of rows along the first axis; skips the functions that vanish there."""
+        first, last = self._support
+        functions = slice(min(first[rows]), max(last[rows]) + 1)
+        axis = coefficients.ndim - len(self.matrices)
+        coefficients = coefficients.narrow(axis, functions.start, functions.stop - functions.start)
+        fields = apply_along_axis(coefficients, self.matrices[0][rows, functions], axis)
+        for matrix in self._banded:
+            axis += 1
+            fields = matrix.along(fields, axis)
+        return fields
 
     def adjoint(self, fields: Tensor) -> Tensor:
         """Sums of the functions times fields of shape (..., *samples); shape (..., *functions)."""
@@ -98,7 +109,7 @@ class SeparableBasis:
         density : callable
             Fields of shape (..., rows, *other samples) for a range of rows along the first axis.
         """
-        return self._accumulate(density, self._transposed)
+        return self._accumulate(density, self._banded_transposed)
 
     def gram(self, density: Callable[[slice], Tensor]) -> Tensor:
         """Dense normal matrix of a field with one component per axis.
@@ -120,13 +131,29 @@ class SeparableBasis:
         unknowns = len(self.matrices) * self.size
         return table.index_select(0, self._gram_index).reshape(unknowns, unknowns).double()
 
-    def _accumulate(self, density: Callable[[slice], Tensor], matrices: tuple[Tensor, ...]) -> Tensor:
-        samples = matrices[0].shape[1]
-        points = block_points(matrices[0].device)
-        rows = max(1, points // math.prod(matrix.shape[1] for matrix in matrices[1:]))
-        slabs = [slice(start, min(start + rows, samples)) for start in range(0, samples, rows)]
-        parts = [apply_along_axes(density(slab), (matrices[0][:, slab], *matrices[1:])) for slab in slabs]
-        return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+    def _accumulate(self, density: Callable[[slice], Tensor], matrices: tuple[BandedMatrix, ...]) -> Tensor:
+        parts = []
+        for rows in self.slabs:
+            fields = density(rows)
+            axis = fields.ndim - len(matrices)
+            for number, matrix in enumerate(matrices[1:], start=1):
+                fields = matrix.along(fields, axis + number)
+            parts.append(fields)
+        return matrices[0].along(parts[0] if len(parts) == 1 else torch.cat(parts, dim=axis), axis)
+
+    @cached_property
+    def _support(self) -> tuple[list[int], list[int]]:
+        """For each sample along the first axis, the first and the last function that does not vanish there."""
+        return support_of_rows(self.matrices[0])
+
+    @cached_property
+    def _banded(self) -> tuple[BandedMatrix, ...]:
+        """The matrices of all axes but the first."""
+        return tuple(BandedMatrix.of(matrix) for matrix in self.matrices[1:])
+
+    @cached_property
+    def _banded_transposed(self) -> tuple[BandedMatrix, ...]:
+        return tuple(BandedMatrix.of(matrix) for matrix in self._transposed)
 
     @cached_property
     def _transposed(self) -> tuple[Tensor, ...]:
@@ -148,9 +175,9 @@ class SeparableBasis:
         return tuple(pairs)
 
     @cached_property
-    def _pair_products(self) -> tuple[Tensor, ...]:
+    def _pair_products(self) -> tuple[BandedMatrix, ...]:
         return tuple(
-            (matrix[:, first] * matrix[:, second]).mT.contiguous()
+            BandedMatrix.of((matrix[:, first] * matrix[:, second]).mT.contiguous())
             for matrix, (first, second) in zip(self.matrices, self._axis_pairs, strict=True)
         )
 

@@ -75,6 +75,22 @@ def test_gradient_with_a_robust_loss(deformed_pair: Pairs, smooth: Callable[...,
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
+def test_a_grid_in_slabs_gives_what_it_gives_whole(
+    deformed_pair: Pairs, smooth: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = (30, 26)
+    probe = smooth(shape, 50, 3.0)[None]
+
+    def gradients() -> tuple[Tensor, ...]:
+        leaves = [image.clone().requires_grad_() for image in deformed_pair(shape, residual=0.2)]
+        loss = loss_of(leaves[0], leaves[1], probe, similarity="lncc")
+        return loss.detach(), *torch.autograd.grad(loss, leaves)
+
+    whole = gradients()
+    monkeypatch.setattr("lmreg.blocks.SLAB_POINTS", 4 * shape[1])
+    torch.testing.assert_close(gradients(), whole)
+
+
 def test_single_precision_has_the_same_gradient(deformed_pair: Pairs, smooth: Callable[..., Tensor]) -> None:
     pair = deformed_pair((40, 36), residual=0.2)
     probe = smooth((40, 36), 50, 3.0)[None]

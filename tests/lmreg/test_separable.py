@@ -1,7 +1,11 @@
+import math
+
 import pytest
 import torch
 
+from lmreg.banded import BandedMatrix, apply_along_axis
 from lmreg.bspline import bspline_basis
+from lmreg.nodes import NodeGrid
 from lmreg.separable import SeparableBasis, apply_along_axes, symmetric_pairs
 
 CASES = [((13, 11), (2, 1)), ((7, 6, 5), (1, 2, 1))]
@@ -51,9 +55,35 @@ def test_gram_is_the_weighted_product_of_all_functions(shape: tuple[int, ...], e
     torch.testing.assert_close(basis.gram(lambda part: weights[:, part]), torch.cat(rows))
 
 
-def test_slabs_add_up(monkeypatch: pytest.MonkeyPatch):
-    basis = basis_of((13, 11), (2, 1))
-    weights = random(3, 13, 11)
-    whole = basis.gram(lambda rows: weights[:, rows])
-    monkeypatch.setattr("lmreg.blocks.CACHED_POINTS", 25)
-    torch.testing.assert_close(basis.gram(lambda rows: weights[:, rows]), whole)
+@pytest.mark.parametrize(("shape", "elements"), CASES)
+def test_slabs_add_up(shape: tuple[int, ...], elements: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
+    basis = basis_of(shape, elements)
+    weights = random(len(symmetric_pairs(len(shape))), *shape)
+    whole = basis.gram(lambda rows: weights[:, rows]), basis.adjoint_of(lambda rows: weights[:, rows])
+    monkeypatch.setattr("lmreg.blocks.SLAB_POINTS", 2 * math.prod(shape[1:]) + 1)
+    assert [rows.stop - rows.start for rows in basis.slabs] == [2] * (shape[0] // 2) + [1]
+    torch.testing.assert_close(basis.gram(lambda rows: weights[:, rows]), whole[0])
+    torch.testing.assert_close(basis.adjoint_of(lambda rows: weights[:, rows]), whole[1])
+
+
+@pytest.mark.parametrize("shape", [(90, 70), (40, 35, 33)])
+def test_rows_of_fields_and_sums_over_them_are_those_of_the_whole_grid(shape: tuple[int, ...]):
+    like = torch.zeros(1, dtype=torch.float64)
+    basis = NodeGrid.spread(shape, (2.0, 1.0, 1.0)[: len(shape)], like).smooth
+    coefficients, field = random(2, *basis.shape), random(2, *shape, seed=1)
+    rows = slice(11, 30)
+    expected = basis.evaluate(coefficients)[:, rows]
+    torch.testing.assert_close(basis.evaluate_rows(coefficients, rows), expected)
+    torch.testing.assert_close(basis.adjoint_of(lambda rows: field[:, rows]), basis.adjoint(field))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(100, 50), (50, 100), (70, 64), (20, 3)])
+def test_a_banded_matrix_multiplies_like_the_whole(rows: int, columns: int):
+    centres = torch.linspace(0, columns - 1, rows, dtype=torch.float64)[:, None]
+    matrix = (3.0 - (torch.arange(columns) - centres).abs()).clamp_min(0)
+    banded = BandedMatrix.of(matrix)
+    tensor = random(2, columns, columns + 1, columns)
+    for position in (1, 3):
+        product = apply_along_axis(tensor, matrix, position)
+        torch.testing.assert_close(banded.along(tensor, position), product)
+    assert (sum(block.numel() for block in banded.blocks) < 0.7 * matrix.numel()) == (columns > 32)
