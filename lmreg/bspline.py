@@ -75,7 +75,7 @@ class BSplineLevel(LevelTransform):
         return self.jacobian.shape[0] * self.basis.size
 
     def positions(self, state: Tensor) -> Tensor:
-        return self.start + self.basis.evaluate(self._to_moving(state))
+        return self.basis.evaluate(self._to_moving(state)).add_(self.start)
 
     def push(self, state: Tensor, step: Tensor) -> Tensor:
         return self._to_moving(step.reshape(state.shape))
