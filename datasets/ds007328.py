@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+from filelock import FileLock
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
@@ -260,10 +262,14 @@ def _check(folder: Path) -> None:
 
 @contextmanager
 def _folder_for_unpacking(root: Path) -> Iterator[Path]:
-    """Make a folder on the disk of the cache, outside the folders of snapshots."""
+    """Make a folder on the disk of the cache, outside the folders of snapshots; remove what a killed process left."""
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-") as folder:
-        yield Path(folder)
+    prefix = f".{root.name}-"
+    with FileLock(root.with_name(f"{prefix}unpacking.lock")):
+        for abandoned in root.parent.glob(f"{prefix}*/"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=root.parent, prefix=prefix) as folder:
+            yield Path(folder)
 
 
 def _names(folder: Path) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from datasets.base import Dataset, DatasetError
 from datasets.pair import Pair, PairInfo
-from datasets.preparation.pipeline import prepare
+from datasets.preparation.pipeline import prepare, version
+from datasets.preparation.remembered import Memory
 from datasets.preparation.settings import Preparation
 from datasets.preparation.slicing import axial_info, axial_pair
 
@@ -72,11 +74,29 @@ class PreparedDataset(Dataset[ParamsT]):
         if pair_id not in found:
             raise KeyError(f"{self.name} has no pair {pair_id!r}, only {', '.join(found)}")
         source, height = found[pair_id]
-        preparation = self.params.preparation
-        pair = prepare(self.read(source), preparation, self.cache_root, self.name)
         if height is None:
-            return pair
-        return axial_pair(pair, height, preparation.slice_size, preparation.spacing_mm or 1.0)
+            return self._prepare(source)
+        return self._slice(source, height)
+
+    def _prepare(self, source: str) -> Pair:
+        return prepare(self.read(source), self.params.preparation, self.cache_root, self.name)
+
+    def _slice(self, source: str, height: float) -> Pair:
+        """Cut a slice, unless it is kept from before: no volume is read then."""
+        preparation = self.params.preparation
+        recipe = {
+            "step": "slice",
+            "code": version(),
+            "source": f"{source} {self.source_versions()[source]}",
+            "preparation": repr(replace(preparation, axial_slices=())),
+            "height": repr(height),
+        }
+
+        def cut() -> Pair:
+            pair = self._prepare(source)
+            return axial_pair(pair, height, preparation.slice_size, preparation.spacing_mm or 1.0)
+
+        return Memory(self.cache_root, self.name, source).pair(recipe, cut)
 
     def _prepared(self) -> list[tuple[PairInfo, str, float | None]]:
         """Return every pair with the source's pair that it comes from, and the height of its slice."""

@@ -16,7 +16,7 @@ from datasets.preparation import intensities, prealignment
 from datasets.preparation.errors import StepError
 from datasets.preparation.geometry import foreground_box, reorient
 from datasets.preparation.masks import otsu_foreground
-from datasets.preparation.remembered import Memory, fingerprint
+from datasets.preparation.remembered import Memory, code_of, fingerprint
 from datasets.preparation.resolution import resample_isotropic
 from datasets.preparation.settings import Preparation
 
@@ -43,6 +43,12 @@ class _Side:
     mask: sitk.Image | None
     labels: sitk.Image | None
 
+    @property
+    def images(self) -> dict[str, sitk.Image]:
+        """What there is, by name."""
+        found = {"image": self.image, "mask": self.mask, "labels": self.labels}
+        return {name: one for name, one in found.items() if one is not None}
+
     def mapped(
         self, image: Callable[[sitk.Image], sitk.Image], discrete: Callable[[sitk.Image], sitk.Image]
     ) -> _Side:
@@ -52,7 +58,7 @@ class _Side:
 
 
 def prepare(pair: Pair, preparation: Preparation, cache_root: Path, dataset: str) -> Pair:
-    """Apply all steps up to the prealignment to a pair; the costly ones are done once and kept.
+    """Apply all steps up to the prealignment to a pair; what comes out is kept.
 
     Parameters
     ----------
@@ -61,9 +67,10 @@ def prepare(pair: Pair, preparation: Preparation, cache_root: Path, dataset: str
     preparation : Preparation
         What to do.
     cache_root : Path
-        The bias-corrected images and the prealignments are kept in ``derived/<dataset>/<recipe hash>/`` below
-        it. The hash covers settings, code and the content of the images that go in. Several processes may ask
-        at once. What is cheaper to do again than to store is done again.
+        The prepared images and the prealignments are kept in ``derived/<dataset>/<recipe hash>/`` below it,
+        and so are the images that went through nothing but the costly correction of the bias field. The hash
+        covers settings, code and the content of the images that go in, so pairs share what is prepared of an
+        image of theirs. Several processes may ask at once.
     dataset : str
         Name of the dataset.
 
@@ -101,6 +108,15 @@ def version() -> str:
 
 
 def _prepared(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
+    if not preparation.image_steps:
+        return _checked(side)
+    given = {name: fingerprint(image) for name, image in side.images.items()}
+    recipe = {"step": "images", "code": version(), **preparation.image_steps, **given}
+    kept = memory.images(recipe, lambda: _stepped(side, preparation, memory).images)
+    return _Side(side.name, kept["image"], kept.get("mask"), kept.get("labels"))
+
+
+def _stepped(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
     try:
         side = _oriented(side, preparation)
         side = _masked(side, preparation)
@@ -110,6 +126,13 @@ def _prepared(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
         if preparation.intensity == "unit":
             image = intensities.scaled_to_unit(side.image, preparation.intensity_percentiles)
             side = replace(side, image=image)
+    except StepError as error:
+        raise DatasetError(f"{side.name} {error}: {_ADVICE}") from None
+    return _checked(side)
+
+
+def _checked(side: _Side) -> _Side:
+    try:
         _refuse_nothing_left(side)
     except StepError as error:
         raise DatasetError(f"{side.name} {error}: {_ADVICE}") from None
@@ -144,9 +167,14 @@ def _without_bias(side: _Side, preparation: Preparation, memory: Memory) -> _Sid
     if preparation.bias_correction == "none":
         return side
     image, mask = side.image, side.image != 0 if side.mask is None else side.mask
-    recipe = {"image": fingerprint(image), "mask": fingerprint(mask)}
-    corrected = memory.image(intensities, recipe, lambda: intensities.without_bias(image, mask))
-    return replace(side, image=corrected)
+    recipe = {
+        "step": "bias_correction",
+        "code": code_of(intensities.__file__),
+        "image": fingerprint(image),
+        "mask": fingerprint(mask),
+    }
+    corrected = memory.images(recipe, lambda: {"image": intensities.without_bias(image, mask)})
+    return replace(side, image=corrected["image"])
 
 
 def _resampled(side: _Side, preparation: Preparation) -> _Side:
@@ -166,6 +194,8 @@ def _prealigned(
     if model == "none":
         return pair.prealignment
     recipe = {
+        "step": "prealignment",
+        "code": code_of(prealignment.__file__),
         "fixed": fingerprint(fixed),
         "moving": fingerprint(moving),
         "model": model,
@@ -176,7 +206,7 @@ def _prealigned(
         return prealignment.prealign(fixed, moving, model, metric)
 
     try:
-        return memory.transform(prealignment, recipe, find)
+        return memory.transform(recipe, find)
     except StepError as error:
         raise DatasetError(f"pair {pair.info.pair_id}: the moving image {error}: {_ADVICE}") from None
 

@@ -1,4 +1,4 @@
-"""Costly steps are done once: their results lie in the cache under a hash of all that went into them."""
+"""Steps are done once: their results lie in the cache under a hash of all that went into them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import SimpleITK as sitk
+from pydantic import TypeAdapter
 
 from datasets.cache import DerivedFolder, sha256
 from datasets.disk import write_image, write_transform
+from datasets.pair import Pair, PairInfo
 
 _CONTENT = "content"
+_TOLD = "pair.json"
+_PARTS = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is kept of a pair beside its images."""
+
+    info: PairInfo
+    label_names: dict[int, str]
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Where a dataset keeps the results of costly steps.
+    """Where a dataset keeps the results of steps.
 
     Attributes
     ----------
@@ -34,17 +45,14 @@ class Memory:
     dataset: str
     pair_id: str
 
-    def transform(
-        self, step: ModuleType, recipe: Mapping[str, str], find: Callable[[], sitk.Transform]
-    ) -> sitk.Transform:
+    def transform(self, recipe: Mapping[str, str], find: Callable[[], sitk.Transform]) -> sitk.Transform:
         """Return a transform, found at most once for every recipe.
 
         Parameters
         ----------
-        step : module
-            Whose source does the work.
         recipe : mapping
-            All that the result depends on: settings, and :func:`fingerprint` of the images.
+            All that the result depends on: the step, a hash of the code that does it, settings, and
+            :func:`fingerprint` of the images or what stands for it.
         find : callable
             Does the work.
         """
@@ -52,25 +60,39 @@ class Memory:
         def build(folder: Path) -> None:
             write_transform(find(), folder / "transform.h5")
 
-        return sitk.ReadTransform(str(self._folder(step, recipe, build) / "transform.h5"))
+        return sitk.ReadTransform(str(self._folder(recipe, build) / "transform.h5"))
 
-    def image(
-        self, step: ModuleType, recipe: Mapping[str, str], make: Callable[[], sitk.Image]
-    ) -> sitk.Image:
-        """Return an image, made at most once for every recipe; see :meth:`transform`."""
+    def images(
+        self, recipe: Mapping[str, str], make: Callable[[], Mapping[str, sitk.Image]]
+    ) -> dict[str, sitk.Image]:
+        """Return images by name, made at most once for every recipe; see :meth:`transform`."""
 
         def build(folder: Path) -> None:
-            write_image(make(), folder / "image.mha")
+            for name, image in make().items():
+                write_image(image, folder / f"{name}.mha")
 
-        return sitk.ReadImage(str(self._folder(step, recipe, build) / "image.mha"))
+        return _read_images(self._folder(recipe, build))
 
-    def _folder(self, step: ModuleType, recipe: Mapping[str, str], build: Callable[[Path], None]) -> Path:
-        whole = {
-            **recipe,
-            "step": step.__name__.rpartition(".")[2],
-            "code": sha256(Path(str(step.__file__)))[:16],
-            "SimpleITK": sitk.Version.VersionString(),
-        }
+    def pair(self, recipe: Mapping[str, str], make: Callable[[], Pair]) -> Pair:
+        """Return a pair of images, masks and labels alone, made at most once for every recipe.
+
+        What else there may be, transforms and landmarks, is not kept; see :meth:`transform`.
+        """
+
+        def build(folder: Path) -> None:
+            pair = make()
+            for name in _PARTS:
+                if (image := getattr(pair, name)) is not None:
+                    write_image(image, folder / f"{name}.mha")
+            told = TypeAdapter(_Told).dump_json(_Told(pair.info, dict(pair.label_names)))
+            (folder / _TOLD).write_bytes(told)
+
+        folder = self._folder(recipe, build)
+        told = TypeAdapter(_Told).validate_json((folder / _TOLD).read_bytes())
+        return Pair(told.info, **_read_images(folder), label_names=told.label_names)
+
+    def _folder(self, recipe: Mapping[str, str], build: Callable[[Path], None]) -> Path:
+        whole = {**recipe, "SimpleITK": sitk.Version.VersionString()}
         name = hashlib.sha256(repr(sorted(whole.items())).encode()).hexdigest()[:16]
 
         def fill(folder: Path) -> None:
@@ -80,6 +102,15 @@ class Memory:
 
         path = self.cache_root / "derived" / self.dataset / name
         return DerivedFolder(path, {**whole, "pair": self.pair_id}, fill).checked(_CONTENT)
+
+
+def _read_images(folder: Path) -> dict[str, sitk.Image]:
+    return {path.stem: sitk.ReadImage(str(path)) for path in sorted(folder.glob("*.mha"))}
+
+
+def code_of(module_file: str) -> str:
+    """Return a hash of a module's source, given its ``__file__``."""
+    return sha256(Path(module_file))[:16]
 
 
 def fingerprint(image: sitk.Image) -> str:

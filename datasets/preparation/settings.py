@@ -98,6 +98,24 @@ class Preparation:
         """The steps asked for, in their order, as a clause for a report."""
         return ", ".join(self._steps()) or "as they are"
 
+    @property
+    def image_steps(self) -> dict[str, str]:
+        """What is asked of the steps that each image goes through by itself; empty where that is nothing."""
+        names = (
+            "orientation",
+            "mask",
+            "crop",
+            "crop_margin_mm",
+            "bias_correction",
+            "spacing_mm",
+            "intensity",
+            "intensity_percentiles",
+        )
+        nothing = Preparation()
+        return {
+            name: repr(getattr(self, name)) for name in names if getattr(self, name) != getattr(nothing, name)
+        }
+
     def _steps(self) -> Iterator[str]:
         if self.orientation is not None:
             yield f"reoriented to {self.orientation}"

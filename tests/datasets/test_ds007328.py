@@ -180,13 +180,16 @@ def test_an_archive_that_the_user_has_is_taken(open_dataset, openneuro, tmp_path
     (tmp_path / "mine" / "ds007328" / "derivatives" / "sub-001").mkdir(parents=True)
     archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path / "mine"))
     dataset = open_dataset()
+    left_by_a_killed_process = dataset.cache_root / "raw" / ".ds007328-4k1ll3d" / "sub-001"
+    left_by_a_killed_process.mkdir(parents=True)
     dataset.fetch(FetchRequest(source=archive, offline=True))
     assert dataset.version.startswith("1.0.0+")
     assert dataset.load("f2-axial50").info.subjects == ("sub-001",)
     assert openneuro.server.asked == []
     (manifest,) = (dataset.cache_root / "raw" / "ds007328").glob("*/manifest.json")
     assert str(archive) in manifest.read_text()
-    assert [path.name for path in (dataset.cache_root / "raw").iterdir()] == ["ds007328"]
+    folders = [path.name for path in (dataset.cache_root / "raw").iterdir() if path.is_dir()]
+    assert folders == ["ds007328"]
 
 
 def test_an_archive_without_the_subject_or_torn_is_refused(open_dataset, tmp_path):

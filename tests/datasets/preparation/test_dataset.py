@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from datasets.base import DatasetError
+from datasets.pair import Pair
 from datasets.preparation import Preparation, PreparedDataset
 
 
@@ -65,6 +66,23 @@ def test_a_slice_shows_the_fixed_image_at_that_height_and_the_moving_one_through
     assert row[32 - 17 : 32 + 19] == pytest.approx(volume[height, 13], abs=1e-4)
     fixed, moving = sitk.GetArrayFromImage(flat.fixed), sitk.GetArrayFromImage(flat.moving)
     assert np.corrcoef(fixed.ravel(), moving.ravel())[0, 1] > 0.97
+
+
+def test_a_slice_is_cut_once_and_no_volume_read_for_it_again(open_single, pair):
+    named = replace(pair, label_names={3: "left", 7: "right"})
+    asked = {"prealignment": "rigid", "mask": "foreground", "axial_slices": (0.4, 0.5), "slice_size": 64}
+    first = open_single(named, **asked).load("one-axial50")
+    # A source that can only be listed.
+    empty = Pair(pair.info, sitk.Image(1, 1, 1, sitk.sitkUInt8), sitk.Image(1, 1, 1, sitk.sitkUInt8))
+    again = open_single(empty, **asked).load("one-axial50")
+    assert again.info == first.info
+    assert again.label_names == first.label_names == {3: "left", 7: "right"}
+    for name in ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels"):
+        one, other = getattr(first, name), getattr(again, name)
+        assert (one.GetOrigin(), one.GetPixelID()) == (other.GetOrigin(), other.GetPixelID())
+        assert np.array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other))
+    with pytest.raises(DatasetError, match="pair one: the fixed image"):
+        open_single(empty, **asked).load("one-axial40")
 
 
 def test_slices_of_a_plane_are_refused_before_anything_is_read(open_single, pair):

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,17 @@ IMAGES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "movin
 
 def kept(tmp_path):
     return sorted(path.name for path in (tmp_path / "derived" / "set").glob("*/content/*"))
+
+
+def steps(tmp_path):
+    """How many results of each step are kept."""
+    manifests = (tmp_path / "derived" / "set").glob("*/manifest.json")
+    return Counter(json.loads(path.read_text())["recipe"]["step"] for path in manifests)
+
+
+def content(image):
+    grid = (image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return image.GetPixelID(), grid, sitk.GetArrayFromImage(image).tobytes()
 
 
 def on_one_grid(*images):
@@ -51,7 +63,30 @@ def test_labels_and_masks_follow_their_images_and_stay_whole_numbers(pair, tmp_p
         before = sitk.GetArrayFromImage(getattr(pair, f"{side}_labels"))
         volume_mm3 = (before == 7).sum() * 3.0
         assert (sitk.GetArrayFromImage(labels) == 7).sum() * 1.7**3 == pytest.approx(volume_mm3, rel=0.05)
-    assert not list(tmp_path.iterdir())  # all of it is cheaper to do than to store
+    assert kept(tmp_path) == ["image.mha"] * 2 + ["labels.mha"] * 2 + ["mask.mha"] * 2
+    stored = sorted(tmp_path.rglob("*.mha"))
+    made = [path.stat().st_mtime_ns for path in stored]
+    again = prepare(pair, asked, tmp_path, "set")
+    assert [content(getattr(again, name)) for name in IMAGES] == [
+        content(getattr(prepared, name)) for name in IMAGES
+    ]
+    assert [path.stat().st_mtime_ns for path in stored] == made
+    assert steps(tmp_path) == {"images": 2}
+
+
+def test_an_image_of_several_pairs_is_prepared_once(pair, tmp_path):
+    asked = Preparation(spacing_mm=2.0)
+    prepare(pair, asked, tmp_path, "set")
+    third = sitk.Image(pair.moving)
+    third.SetOrigin((1.0, 2.0, 3.0))
+    other = replace(pair, info=replace(pair.info, pair_id="two"), moving=third)
+    assert prepare(other, asked, tmp_path, "set").fixed.GetSpacing() == (2.0, 2.0, 2.0)
+    assert steps(tmp_path) == {"images": 3}
+    prepare(pair, replace(asked, spacing_mm=2.5), tmp_path, "set")
+    assert steps(tmp_path) == {"images": 5}
+    relabelled = replace(pair, fixed_labels=pair.fixed_labels * 2)
+    assert sitk.GetArrayFromImage(prepare(relabelled, asked, tmp_path, "set").fixed_labels).max() == 14
+    assert steps(tmp_path) == {"images": 6}
 
 
 def test_a_given_mask_is_kept_and_cropped_to(pair, tmp_path):
@@ -103,7 +138,7 @@ def test_what_a_prealignment_depends_on_tells_it_apart(pair, tmp_path, change):
     asked = Preparation(prealignment="rigid")
     prepare(pair, asked, tmp_path, "set")
     prepare(pair, replace(asked, **change), tmp_path, "set")
-    assert kept(tmp_path) == ["transform.h5"] * 2
+    assert steps(tmp_path)["prealignment"] == 2
 
 
 SCRIPT = """
@@ -135,19 +170,19 @@ def test_changed_code_is_another_result_of_its_step_and_another_version_of_all(p
                 source.write("# changed\n")
         command = [sys.executable, "-c", SCRIPT, tmp_path, tmp_path / "cache"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        return done.stdout, kept(tmp_path / "cache")
+        made = steps(tmp_path / "cache")
+        return done.stdout, made["images"], made["bias_correction"], made["prealignment"]
 
-    image, transform = "image.mha", "transform.h5"
-    first, made = run()
-    assert run() == (first, made)
-    assert made == [image, image, transform]
-    second, made = run("prealignment.py")
-    assert made == [image, image, transform, transform]
-    third, made = run("intensities.py")
-    assert made[:4] == [image] * 4
-    fourth, same = run("resolution.py")
-    assert same == made
-    assert len({first, second, third, fourth}) == 4
+    first = run()
+    assert run() == first
+    assert first[1:] == (2, 2, 1)
+    second = run("prealignment.py")
+    assert second[1:] == (4, 2, 2)
+    third = run("intensities.py")
+    assert third[1:3] == (6, 4)
+    fourth = run("resolution.py")
+    assert fourth[1:] == (8, *third[2:])
+    assert len({first[0], second[0], third[0], fourth[0]}) == 4
 
 
 def test_another_image_is_another_prealignment(pair, tmp_path):
@@ -162,7 +197,7 @@ def test_another_image_is_another_prealignment(pair, tmp_path):
 def test_a_bias_field_is_sought_once_for_every_image_whatever_its_pairs(pair, tmp_path):
     asked = Preparation(bias_correction="n4", mask="foreground")
     prepared = prepare(pair, asked, tmp_path, "set")
-    assert kept(tmp_path) == ["image.mha"] * 2
+    assert steps(tmp_path) == {"bias_correction": 2, "images": 2}
     exchanged = replace(
         pair,
         fixed=pair.moving,
@@ -171,7 +206,7 @@ def test_a_bias_field_is_sought_once_for_every_image_whatever_its_pairs(pair, tm
         moving_labels=pair.fixed_labels,
     )
     again = prepare(exchanged, replace(asked, spacing_mm=3.0), tmp_path, "set")
-    assert kept(tmp_path) == ["image.mha"] * 2
+    assert steps(tmp_path) == {"bias_correction": 2, "images": 4}
     assert again.moving.GetSpacing() == (3.0, 3.0, 3.0)
     assert on_one_grid(prepared.fixed, pair.fixed)
 
