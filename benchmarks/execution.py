@@ -31,7 +31,6 @@ from benchmarks.parameter_sets import build_params
 from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import probes_mm
-from benchmarks.processors import machine_state
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status, storable
 from benchmarks.stacks import write_stacks
@@ -111,7 +110,7 @@ class Executor:
         """
         measurement = Measurement()
         status, failure = Status.OK, None
-        before, gpu = machine_state(), ""
+        before, gpu = self._witness.look(), ""
         with _confined(self._settings.scratch / job.job_id):
             try:
                 device = open_device(self._settings.run.device)

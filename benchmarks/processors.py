@@ -32,8 +32,12 @@ class MachineState:
 
 def machine_state() -> MachineState:
     """Return the state of the machine now."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return MachineState(now, round(os.getloadavg()[0], 2), clock_mhz(allowed_processors()))
+    return MachineState(now_utc(), round(os.getloadavg()[0], 2), clock_mhz(allowed_processors()))
+
+
+def now_utc() -> str:
+    """Return the time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def allowed_processors() -> tuple[int, ...]:

@@ -8,18 +8,23 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import psutil
+from threadpoolctl import ThreadpoolController
 
 from benchmarks.environment import cpu_model, describe_environment, store_environment
 from benchmarks.fingerprint import ROOT
 from benchmarks.memory import MIB
-from benchmarks.processors import MachineState, allowed_processors, machine_state
+from benchmarks.processors import MachineState, allowed_processors, machine_state, now_utc
 from benchmarks.records import Provenance
 from benchmarks.workers import RunSettings
+
+# Load is a mean over a minute, and a clock read twice within this time told nothing new.
+_RECENT_S = 0.1
 
 PACKAGES = ("torch", "SimpleITK", "dipy", "antspyx", "picsl-greedy", "numpy", "scipy", "nilearn")
 
@@ -63,6 +68,15 @@ class Witness:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._environments: dict[str, str] = {}
+        self._seen: tuple[float, MachineState] | None = None
+
+    def look(self) -> MachineState:
+        """Return the state of the machine now; its load and clock as just seen, where that is a moment ago."""
+        now = time.monotonic()
+        if self._seen is None or now - self._seen[0] > _RECENT_S:
+            self._seen = now, machine_state()
+            return self._seen[1]
+        return replace(self._seen[1], utc=now_utc())
 
     def tell(self, before: MachineState | None, effective_threads: Mapping[str, int], gpu: str) -> Provenance:
         """Describe this process on this machine now.
@@ -80,41 +94,34 @@ class Witness:
         if gpu not in self._environments:
             found = describe_environment(run.commit, run.dirty, run.diff_sha256, gpu)
             self._environments[gpu] = store_environment(run.results, found)
-        source = Checkout(run.commit, run.dirty, run.diff_sha256)
-        told = provenance(source, effective_threads, run.concurrent_jobs, gpu, before)
-        return told.model_copy(update={"environment": self._environments[gpu]})
+        after = self.look()
+        first = before or after
+        return Provenance(
+            commit=run.commit,
+            dirty=run.dirty,
+            environment=self._environments[gpu],
+            python=platform.python_version(),
+            platform=platform.platform(terse=True),
+            cpu=cpu_model(),
+            cores=os.cpu_count() or 1,
+            affinity=allowed_processors(),
+            memory_mib=_memory_mib(),
+            gpu=gpu,
+            packages=package_versions(),
+            effective_threads=dict(effective_threads),
+            load_average=first.load_average,
+            load_average_after=after.load_average,
+            cpu_mhz=first.cpu_mhz,
+            cpu_mhz_after=after.cpu_mhz,
+            concurrent_jobs=run.concurrent_jobs,
+            host=platform.node(),
+            started_utc=first.utc,
+        )
 
 
-def provenance(
-    source: Checkout,
-    effective_threads: Mapping[str, int],
-    concurrent_jobs: int,
-    gpu: str,
-    before: MachineState | None = None,
-) -> Provenance:
-    """Describe this process on this machine now, without the environment; see :meth:`Witness.tell`."""
-    after = machine_state()
-    first = before or after
-    return Provenance(
-        commit=source.commit,
-        dirty=source.dirty,
-        python=platform.python_version(),
-        platform=platform.platform(terse=True),
-        cpu=cpu_model(),
-        cores=os.cpu_count() or 1,
-        affinity=allowed_processors(),
-        memory_mib=psutil.virtual_memory().total // MIB,
-        gpu=gpu,
-        packages=package_versions(),
-        effective_threads=dict(effective_threads),
-        load_average=first.load_average,
-        load_average_after=after.load_average,
-        cpu_mhz=first.cpu_mhz,
-        cpu_mhz_after=after.cpu_mhz,
-        concurrent_jobs=concurrent_jobs,
-        host=platform.node(),
-        started_utc=first.utc,
-    )
+@cache
+def _memory_mib() -> int:
+    return int(psutil.virtual_memory().total // MIB)
 
 
 @cache
@@ -131,11 +138,9 @@ def package_versions() -> dict[str, str]:
 
 def effective_threads() -> dict[str, int]:
     """Return the threads that each numerical library loaded in this process says are in force."""
-    import threadpoolctl
-
     found = {
         f"{pool['internal_api']} ({pool['prefix']})": int(pool["num_threads"])
-        for pool in threadpoolctl.threadpool_info()
+        for pool in _thread_pools(len(sys.modules)).info()
     }
     if "torch" in sys.modules:
         import torch
@@ -146,6 +151,12 @@ def effective_threads() -> dict[str, int]:
 
         found["SimpleITK"] = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     return found
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> ThreadpoolController:  # noqa: ARG001
+    """Search the loaded libraries for thread pools; new ones come with new modules."""
+    return ThreadpoolController()
 
 
 def _git(*arguments: str) -> str:

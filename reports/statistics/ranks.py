@@ -69,8 +69,16 @@ def rank_runs(study: Study, dataset: str, metric: Metric) -> Ranking | None:
     average = dict(zip(runs, ranks.mean(axis=0).tolist(), strict=True))
     ordered = dict(sorted(average.items(), key=lambda item: item[1]))
     width = critical_difference(len(runs), len(pairs))
-    p = float(stats.friedmanchisquare(*ranks.T).pvalue) if len(runs) > 2 else math.nan
-    return Ranking(metric, ordered, len(pairs), width, p, groups_within(ordered, width))
+    return Ranking(metric, ordered, len(pairs), width, _friedman_p(ranks), groups_within(ordered, width))
+
+
+def _friedman_p(ranks: FloatArray) -> float:
+    """Return the p-value of ranks of shape (pairs, runs); 1 where all are ties, NaN of fewer than three runs."""
+    if ranks.shape[1] < 3:
+        return math.nan
+    if not np.ptp(ranks, axis=1).any():
+        return 1.0
+    return float(stats.friedmanchisquare(*ranks.T).pvalue)
 
 
 def critical_difference(runs: int, pairs: int) -> float:

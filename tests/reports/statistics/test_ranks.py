@@ -85,3 +85,10 @@ def test_groups_are_as_large_as_can_be_and_never_inside_another() -> None:
     assert groups_within(ranks, 1.0) == (("a", "b"), ("b", "c"))
     assert groups_within(ranks, 2.6) == (("a", "b", "c"), ("b", "c", "d"))
     assert groups_within(ranks, 0.1) == ()
+
+
+def test_runs_that_tie_on_every_pair_are_not_told_apart(make: Make, make_config: MakeConfig) -> None:
+    records = [make(run, pair, tre_mm=1.0) for run in "abc" for pair in ("p1", "p2")]
+    found = rank_runs(Study.of(make_config(*"abc"), records), "set", METRICS["tre_mm"])
+    assert found is not None
+    assert (found.ranks, found.p) == (dict.fromkeys("abc", 2.0), 1.0)
