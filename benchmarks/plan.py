@@ -28,6 +28,10 @@ from datasets.base import Dataset
 from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
 
+# What a run is called and where it stands, and what follows from a pair and its dataset: no part of what a job is.
+_TOLD_ELSEWHERE = {"run": True, "track": True, "conditions": True, "undisturbed": True}
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -201,10 +205,10 @@ def job_id(identity: Identity, twin: int = 0) -> str:
     twin : int
         How often the same config asks for the same before, under other labels: each is measured by itself.
     """
-    told_elsewhere = {"run", "track", "conditions", "undisturbed"}
-    content = identity.model_dump(mode="json", exclude=told_elsewhere) | ({"twin": twin} if twin else {})
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+    content = identity.model_dump(mode="json", exclude=_TOLD_ELSEWHERE)
+    if twin:
+        content["twin"] = twin
+    return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()[:20]
 
 
 def job_limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:

@@ -17,12 +17,15 @@ from pydantic import ValidationError
 from benchmarks.records import RunRecord, Status
 
 _STRING = rb'("(?:[^"\\]|\\.)*")'
-_HEAD = re.compile(
-    rb'\{"job_id":' + _STRING + rb',"status":("\w+"),"wall_s":([^,]+)'
-    rb',"identity":\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"dataset":' + _STRING
-)  # fmt: skip
+_BEGINNING = re.compile(rb'\{"job_id":' + _STRING + rb',"status":"(\w+)","wall_s":([^,]+),"identity":')
+_NAMES = re.compile(rb'\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"dataset":' + _STRING)
+# What follows the names in an identity.
+_AFTER_NAMES = b',"pair_id":'
 # The last key of a record: what was cut off before or inside its object does not end with two braces.
 _LAST_KEY = b',"provenance":{'
+
+
+_BUFFER_BYTES = 1 << 20
 
 
 class StoreError(Exception):
@@ -134,29 +137,13 @@ class RecordStore:
         ValueError
             When a complete line is not a record; the message names file and line.
         """
-        return [head for number, line in self._lines() if (head := self._head(number, line))]
-
-    def _head(self, number: int, line: bytes) -> Head | None:
-        found = _HEAD.match(line)
-        if found and line.endswith(b"}}\n") and _LAST_KEY in line:
-            job_id, status, wall_s, run, backend, dataset = found.groups()
-            seconds = None if wall_s == b"null" else float(wall_s)
-            names = (_text(run), _text(backend), _text(dataset))
-            return Head(_text(job_id), Status(_text(status)), seconds, *names)
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return None
-        try:
-            identity = record["identity"]
-            names = (identity["run"], identity["backend"], identity["dataset"])
-            return Head(record["job_id"], Status(record["status"]), record.get("wall_s"), *names)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path}:{number}: not a record of this version: {error!r}") from error
+        reader = _HeadReader(self.path)
+        with _collector_paused():
+            return [head for number, line in self._lines() if (head := reader.read(number, line))]
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         if self.path.exists():
-            with self.path.open("rb") as file:
+            with self.path.open("rb", buffering=_BUFFER_BYTES) as file:
                 yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
 
     @contextmanager
@@ -170,6 +157,48 @@ class RecordStore:
             yield file
         finally:
             os.close(file)
+
+
+class _HeadReader:
+    """Reads the heads of records; the names that many of them share are decoded once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: dict[bytes, tuple[str, str, str]] = {}
+        self._statuses = {status.value.encode(): status for status in Status}
+
+    def read(self, number: int, line: bytes) -> Head | None:
+        """Return the head of a line, None of one that a crash has torn."""
+        return self._as_written(line) or self._as_json(number, line)
+
+    def _as_written(self, line: bytes) -> Head | None:
+        """Read a line with the keys in the order in which they are written."""
+        found = _BEGINNING.match(line)
+        if not (found and line.endswith(b"}}\n") and line.rfind(_LAST_KEY) > 0):
+            return None
+        job_id, status, wall_s = found.groups()
+        told = line[found.end() : line.find(_AFTER_NAMES, found.end())]
+        if told not in self._names:
+            if not (names := _NAMES.fullmatch(told)):
+                return None
+            run, backend, dataset = map(_text, names.groups())
+            self._names[told] = run, backend, dataset
+        if status not in self._statuses:
+            return None
+        seconds = None if wall_s == b"null" else float(wall_s)
+        return Head(_text(job_id), self._statuses[status], seconds, *self._names[told])
+
+    def _as_json(self, number: int, line: bytes) -> Head | None:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return None
+        try:
+            identity = record["identity"]
+            names = (identity["run"], identity["backend"], identity["dataset"])
+            return Head(record["job_id"], Status(record["status"]), record.get("wall_s"), *names)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self._path}:{number}: not a record of this version: {error!r}") from error
 
 
 def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
