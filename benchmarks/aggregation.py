@@ -37,12 +37,12 @@ class PairResult:
 
     repeats: tuple[RunRecord, ...]
 
-    @property
+    @cached_property
     def ok(self) -> bool:
         """True when every repeat ended ``ok``: a backend that fails now and then has not done the pair."""
         return all(record.status is Status.OK for record in self.repeats)
 
-    @property
+    @cached_property
     def status(self) -> Status:
         """``ok``, or the status of the first repeat that did not end so."""
         return next((r.status for r in self.repeats if r.status is not Status.OK), Status.OK)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.records import Identity, RunRecord
-from reports.study import Study
+from reports.study import Study, once_per_study
 from reports.table import Table, plain_row, text_columns
 
 NAMED_PAIRS = 3
 
 
+@once_per_study
 def conditions_table(study: Study, command: str) -> Table:
     """Return the circumstances of a run: command, sources, machine, versions, threads, time.
 
@@ -50,6 +51,7 @@ def conditions_table(study: Study, command: str) -> Table:
     )
 
 
+@once_per_study
 def warnings_of(study: Study) -> list[str]:
     """Return what a reader has to know before trusting the numbers, a sentence each."""
     records = study.records
@@ -70,6 +72,7 @@ def warnings_of(study: Study) -> list[str]:
     return said
 
 
+@once_per_study
 def runs_table(study: Study) -> Table:
     """Return the parameters and backend versions of every run."""
     rows: dict[str, tuple[str, ...]] = {}
@@ -85,6 +88,7 @@ def runs_table(study: Study) -> Table:
     )
 
 
+@once_per_study
 def effective_schedules(study: Study) -> str:
     """Return, as JSON, what each run did in its backend's own terms, from the first pair of each dataset."""
     found: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ from reports.numbers import (
     spread_of,
 )
 from reports.ranking import best_of
-from reports.study import Records, Run, Study
+from reports.study import Records, Run, Study, once_per_study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
@@ -25,6 +25,7 @@ TIMES = ("forward_s", "backward_s", "prepare_s")
 MEMORY = ("peak_rss_mib", "peak_cuda_mib")
 
 
+@once_per_study
 def timing_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return time and memory per dataset, device and thread count, reference rows left out.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from reports.numbers import fixed_digits
-from reports.study import Records, Run, Study
+from reports.study import Records, Run, Study, once_per_study
 from reports.table import Column, Table, plain_row, text_columns
 
 # A known transform or landmarks tell; intensities where there are none.
@@ -13,6 +13,7 @@ TELLING = ("tre_mm", "rmse")
 NAMED_PAIRS = 20
 
 
+@once_per_study
 def divergence_table(config: Config, records: Records) -> Table:
     """Return the runs that diverged, each with its pairs; without a row where none did.
 

@@ -62,10 +62,14 @@ def pair_json(study: Study, key: PairKey) -> str:
     return to_json(content, indent=2).decode() + "\n"
 
 
+_SCORES = tuple(metric for metric in METRICS if metric not in COSTS)
+_BEFORE = tuple(f"before_{metric}" for metric in _SCORES)
+
+
 def _flat(record: RunRecord) -> dict[str, Any]:
     identity, failure, gradient = record.identity, record.failure, record.gradient
     check = record.gradient_check
-    values = record.values()
+    values, before = record.values(), record.before
     return {
         "run": identity.run,
         "backend": identity.backend,
@@ -84,19 +88,15 @@ def _flat(record: RunRecord) -> dict[str, Any]:
         "status": str(record.status),
         "failure_stage": failure.stage if failure else None,
         "failure_message": failure.message if failure else None,
-        **{metric: _finite(values.get(metric)) for metric in METRICS},
-        **{
-            f"before_{metric}": _finite(record.before.get(metric))
-            for metric in METRICS
-            if metric not in COSTS
-        },
+        **dict(zip(METRICS, map(_finite, map(values.get, METRICS)), strict=True)),
+        **dict(zip(_BEFORE, map(_finite, map(before.get, _SCORES)), strict=True)),
         "gradient_finite": gradient.finite if gradient else None,
         "gradient_moving_norm": gradient.moving_norm if gradient else None,
         "gradient_fixed_norm": gradient.fixed_norm if gradient else None,
         "gradient_parameters_norm": gradient.parameters_norm if gradient else None,
         "gradient_check_uncertainty": check.uncertainty if check else None,
         "gradient_check_note": check.note if check else None,
-        "params": json.dumps(identity.params, sort_keys=True),
+        "params": json.dumps(identity.params, sort_keys=True) if identity.params else "{}",
         "commit": record.provenance.commit,
         "dirty": record.provenance.dirty,
         "concurrent_jobs": record.provenance.concurrent_jobs,
@@ -126,7 +126,11 @@ def _run(result: PairResult) -> dict[str, Any]:
 
 
 def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
-    return _defined({metric: _finite(values.get(metric)) for metric in METRICS})
+    return {
+        metric: value
+        for metric in METRICS
+        if (value := values.get(metric)) is not None and math.isfinite(value)
+    }
 
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:

@@ -7,19 +7,21 @@ import pandas as pd
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from reports.numbers import NOT_AVAILABLE, certain_digits, fixed_digits, mean_and_sd, spread_of
-from reports.study import BEFORE, Records, Run, Study, tracks_note
+from reports.study import BEFORE, Records, Run, Study, once_per_study, tracks_note
 from reports.summary import ordered_runs
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
 COMPARED = ("dice", "tre_mm", "rmse", "ncc")
 
 
+@once_per_study
 def gain_tables(config: Config, records: Records) -> list[Table]:
     """Return averages before and after per dataset, and on how many pairs each run improved on the start."""
     study = Study.of(config, records)
     return [_gain_table(study, dataset) for dataset in study.datasets if _shown(study, dataset)]
 
 
+@once_per_study
 def label_tables(config: Config, records: Records) -> list[Table]:
     """Return mean Dice by label and run, of the datasets with labels."""
     study = Study.of(config, records)

@@ -8,7 +8,7 @@ from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
 from reports.numbers import NOT_AVAILABLE, fixed_digits
-from reports.study import Records, Run, Study
+from reports.study import Records, Run, Study, once_per_study
 from reports.table import Cell, Column, Table, number_columns, plain_row, text_columns
 
 COSINE, NORM_RATIO = METRICS["gradient_cosine"], METRICS["gradient_norm_ratio"]
@@ -48,6 +48,7 @@ def check_cells(study: Study, dataset: str, run: Run) -> list[Cell]:
     ]
 
 
+@once_per_study
 def gradient_tables(config: Config, records: Records) -> list[Table]:
     """Return every check per dataset that has any: its numbers, how sure they are, and what was left out."""
     study = Study.of(config, records)

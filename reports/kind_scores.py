@@ -12,7 +12,7 @@ from reports.numbers import NOT_AVAILABLE, fixed_digits, spread_of
 from reports.outstanding import NEAR_MARK
 from reports.pair_scores import MOST_ROWS, how_it_ended, leading_metric
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Run, Study
+from reports.study import BEFORE, IDENTITY, Run, Study, once_per_study
 from reports.table import Cell, Column, Row, Table, number_columns
 
 FEWEST_KINDS = 2
@@ -23,6 +23,7 @@ _CAPTION = (
 )
 
 
+@once_per_study
 def kind_table(study: Study, dataset: str) -> Table | None:
     """Return the leading score of every kind of pair, the winner of each bold.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.noise import NoiseFloors
-from reports.study import Study
+from reports.study import Study, once_per_study
 
 NO_CALIBRATION = NoiseFloors()
 WITHIN_NOISE = "≈"
 
 
+@once_per_study
 def noise_floor(study: Study, dataset: str, noise: NoiseFloors) -> float | None:
     """Return the ratio of forward times below which they do not differ; None where nobody measured it.
 

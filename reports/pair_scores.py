@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.catalogue import METRICS, Metric
 from reports.numbers import NOT_AVAILABLE, fixed_digits
 from reports.ranking import best_of
-from reports.study import BEFORE, IDENTITY, Run, Study, tracks_note
+from reports.study import BEFORE, IDENTITY, Run, Study, once_per_study, tracks_note
 from reports.table import Cell, Column, Row, Table, number_columns
 
 # The first that any run has: a known transform tells most, intensities least.
@@ -15,6 +15,7 @@ PREFERRED = ("tre_mm", "dice", "rmse")
 MOST_ROWS = 30
 
 
+@once_per_study
 def pair_table(study: Study, dataset: str) -> Table | None:
     """Return the leading score of every pair of a dataset; None where they are too many for a table.
 

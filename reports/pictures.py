@@ -18,7 +18,7 @@ from reports.figures.drift import drift_plate
 from reports.figures.extremes import Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
-from reports.figures.slices import KeptSlices, Shown, kept_slices, read_slices, slices_path
+from reports.figures.slices import KeptSlices, Shown, files_of, kept_slices, read_slices, slices_path
 from reports.figures.spread import labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
@@ -155,7 +155,8 @@ def _pairs_in_full(study: Study, folder: Path, dataset: str) -> tuple[list[str],
 
 
 def _has_slices(study: Study, folder: Path, key: PairKey) -> bool:
-    return any(slices_path(result, folder) for result in study.results[key].values() if result.ok)
+    files = files_of(study, folder)
+    return any(slices_path(result, files) for result in study.results[key].values() if result.ok)
 
 
 def _shortened(kept: KeptSlices, oracle: str | None, omitted: list[str]) -> KeptSlices:

@@ -12,7 +12,7 @@ from reports.numbers import Spread, counted, fixed_digits, spread_of
 from reports.pair_scores import leading_metric
 from reports.statistics.paired import Comparison, compare_with, shortage
 from reports.statistics.ranks import rank_runs
-from reports.study import Records, Run, Study
+from reports.study import Records, Run, Study, once_per_study
 
 # Below it, times are called alike where nobody measured the noise floor.
 DEFAULT_FLOOR = 1.25
@@ -20,6 +20,7 @@ DEFAULT_FLOOR = 1.25
 FOLDS = 1e-4
 
 
+@once_per_study
 def recommendation(
     config: Config, records: Records, dataset: str, noise: NoiseFloors = NO_CALIBRATION
 ) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import NOT_AVAILABLE, certain_digits, counted, fixed_digits, spread_of
-from reports.study import Records, Study
+from reports.study import Records, Study, once_per_study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 
+@once_per_study
 def scaling_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return, per dataset of a sweep over thread counts, the forward time at each count and the speed-up.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.study import Study
+from reports.study import Study, once_per_study
 from reports.table import Table, plain_row, text_columns
 
 QUANTITIES: Mapping[str, str] = {
@@ -24,6 +24,7 @@ QUANTITIES: Mapping[str, str] = {
 DIGITS = 6
 
 
+@once_per_study
 def schedule_tables(study: Study) -> list[Table]:
     """Return, per dataset, the schedules of the matched runs that tell them; none where fewer than two do.
 

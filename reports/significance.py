@@ -13,13 +13,14 @@ from reports.pair_scores import leading_metric
 from reports.statistics.bootstrap import FEWEST_SUBJECTS
 from reports.statistics.paired import Comparison, compare_with, shortage
 from reports.statistics.ranks import NOT_TRIED, Ranking, friedman_note, rank_runs
-from reports.study import Records, Study
+from reports.study import Records, Study, once_per_study
 from reports.summary import LEADING, score_table
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
 P_DIGITS = 3
 
 
+@once_per_study
 def paired_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return, per dataset with two competitors, each run beside the reference by the leading metric and by time.
 
@@ -37,6 +38,7 @@ def paired_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALI
     return [table for table in found if table]
 
 
+@once_per_study
 def rank_tables(config: Config, records: Records) -> list[Table]:
     """Return average ranks by the leading metric per dataset, failures counted as the last rank."""
     study = Study.of(config, records)
@@ -46,6 +48,7 @@ def rank_tables(config: Config, records: Records) -> list[Table]:
     return [_rank_table(study, dataset, ranking) for dataset, ranking in rankings if ranking]
 
 
+@once_per_study
 def interval_tables(config: Config, records: Records) -> list[Table]:
     """Return means with 95 % intervals over subjects, of the datasets with enough of them."""
     study = Study.of(config, records)
@@ -57,6 +60,7 @@ def interval_tables(config: Config, records: Records) -> list[Table]:
     ]
 
 
+@once_per_study
 def without_intervals(config: Config, records: Records) -> list[str]:
     """Return why a dataset has no table of intervals, a sentence each; none where all have one."""
     study = Study.of(config, records)
@@ -69,6 +73,7 @@ def without_intervals(config: Config, records: Records) -> list[str]:
     ]
 
 
+@once_per_study
 def common_tables(config: Config, records: Records) -> list[Table]:
     """Return the scores over the pairs on which all competitors succeeded, of datasets where some did not on all.
 

@@ -13,7 +13,7 @@ from benchmarks.records import Status
 from benchmarks.recovery import RMSE_BACK, Recovery, recoveries
 from reports.numbers import NOT_AVAILABLE
 from reports.statistics.shares import Share
-from reports.study import Run, Study
+from reports.study import Run, Study, once_per_study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Fewer levels make no curve.
@@ -79,6 +79,7 @@ def curve_data(curves: Iterable[Curve]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+@once_per_study
 def start_tables(study: Study, dataset: str) -> list[Table]:
     """Return success by level for conditions with many levels; for few, who comes back to their solution."""
     curves = success_curves(study, dataset)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pandas as pd
 
@@ -212,11 +214,42 @@ class Study:
     def _bootstraps(self) -> dict[str, SubjectBootstrap]:
         return {}
 
+    @cached_property
+    def said(self) -> dict[Hashable, Any]:
+        """What functions marked with :func:`once_per_study` have said of this study."""
+        return {}
+
     def _run_order(self, run: Run) -> tuple[bool, int, int, list[tuple[int, str]]]:
         labels = [entry.label for entry in self.config.runs]
         base = config_label(run.label)
         place = labels.index(base) if base in labels else len(labels)
         return run.backend != IDENTITY, TRACK_ORDER.index(run.track), place, natural_order(run.label)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def once_per_study(function: Callable[P, R]) -> Callable[P, R]:
+    """Have a function of a study, and of what can be hashed beside it, do its work once for the same study.
+
+    The report, the page and the files of tables show the same. Of a list each caller gets a copy. Given records instead
+    of a study, or another config than the study's, the function works anew each time.
+    """
+
+    @functools.wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = (*args, *kwargs.values())
+        study = next((one for one in given if isinstance(one, Study)), None)
+        if study is None or any(isinstance(one, Config) and one is not study.config for one in given):
+            return function(*args, **kwargs)
+        key = (function, *kwargs, *(one for one in given if not isinstance(one, Study | Config)))
+        if key not in study.said:
+            study.said[key] = function(*args, **kwargs)
+        found = study.said[key]
+        return cast(R, found.copy() if isinstance(found, list) else found)
+
+    return told
 
 
 # What tables are made of: records as they were stored, or a study that was made of them before.

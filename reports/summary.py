@@ -25,7 +25,7 @@ from reports.numbers import (
 )
 from reports.outstanding import NEAR_MARK, NEAR_NOTE, find_outstanding
 from reports.statistics.bootstrap import FloatArray, Interval
-from reports.study import BEFORE, IDENTITY, TRACK_ORDER, Records, Run, Study
+from reports.study import BEFORE, IDENTITY, TRACK_ORDER, Records, Run, Study, once_per_study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Overlap and target registration error lead: similarity alone is a poor surrogate of accuracy, so RMSE is
@@ -68,6 +68,7 @@ class _Scores:
     ok_pairs: int
 
 
+@once_per_study
 def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CALIBRATION) -> list[Table]:
     """Return the leading scores per dataset: a row per run, repeats averaged first, the best value bold.
 
@@ -88,6 +89,7 @@ def summary_tables(config: Config, records: Records, noise: NoiseFloors = NO_CAL
     ]
 
 
+@once_per_study
 def further_tables(config: Config, records: Records) -> list[Table]:
     """Return the remaining scores per dataset, in the order of :func:`summary_tables`; no rows where none is left."""
     study = Study.of(config, records)

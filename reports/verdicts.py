@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.config import Config
 from benchmarks.gates import GateResult
 from benchmarks.records import Status
-from reports.study import Records, Study
+from reports.study import Records, Study, once_per_study
 from reports.table import Cell, Column, Row, Table, plain_row, text_columns
 
 NAMED_PAIRS = 3
@@ -37,6 +37,7 @@ def gates_table(results: Sequence[GateResult]) -> Table:
     )
 
 
+@once_per_study
 def failures_table(config: Config, records: Records) -> Table:
     """Return the jobs that did not end ``ok``, counted by run, status, stage and message."""
     study = Study.of(config, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from benchmarks.artefact_files import read_artefact
 from benchmarks.panels import Panel, panels_name, read_panels
 from benchmarks.stacks import Stack, read_stacks
 from reports.figures.style import FAINT
-from reports.study import Run, Study
+from reports.study import Run, Study, once_per_study
 
 ARTEFACT = "panels"
 STACKS = "stacks"
@@ -102,15 +102,29 @@ def read_slices(study: Study, folder: Path, key: PairKey, run: Run) -> Shown | N
         When the file is missing or damaged.
     """
     result = study.result(key.dataset, key.pair_id, run.label)
-    path = slices_path(result, folder) if result and result.ok else None
+    path = slices_path(result, files_of(study, folder)) if result and result.ok else None
     return Shown(run, result, _read(folder, path)) if result and path else None
 
 
-def slices_path(result: PairResult, folder: Path) -> str | None:
-    """Return where a result's slices lie, relative to the results folder; None where none were kept."""
+@once_per_study
+def files_of(study: Study, folder: Path) -> frozenset[str]:  # noqa: ARG001
+    """List the files of artefacts in a results folder, relative to it: looked up as often as there are records."""
+    return frozenset(path.relative_to(folder).as_posix() for path in folder.glob(panels_name("*")))
+
+
+def slices_path(result: PairResult, files: Collection[str]) -> str | None:
+    """Return where a result's slices lie, relative to the results folder; None where none were kept.
+
+    Parameters
+    ----------
+    result : PairResult
+        Of which pair and run.
+    files : collection of str
+        What :func:`files_of` lists.
+    """
     recorded = (path for record in result.repeats if (path := record.artefacts.get(ARTEFACT)))
     # Slices made later are not named in the record, which is never written again.
-    later = (path for record in result.repeats if (folder / (path := panels_name(record.job_id))).is_file())
+    later = (path for record in result.repeats if (path := panels_name(record.job_id)) in files)
     return next(itertools.chain(recorded, later), None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -153,9 +155,9 @@ def label_scores(study: Study, dataset: str, metric: str) -> pd.DataFrame:
                 continue
             for label in result.repeats[0].labels:
                 found = [record.labels.get(label, {}).get(metric) for record in result.repeats]
-                values = [value for value in found if value is not None and np.isfinite(value)]
+                values = [value for value in found if value is not None and math.isfinite(value)]
                 if values:
-                    rows.append((run.label, pair, label, float(np.mean(values))))
+                    rows.append((run.label, pair, label, fmean(values)))
     return pd.DataFrame(rows, columns=["run", "pair", "label", "value"])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
-from reports.study import Run, Study, natural_order
+from reports.study import Records, Run, Study, natural_order, once_per_study
 
 Make = Callable[..., RunRecord]
 MakeConfig = Callable[..., Config]
@@ -68,3 +68,26 @@ def test_title_says_which_row_is_the_start() -> None:
 
 def test_natural_order_of_mixed_names() -> None:
     assert sorted(["b", "10", "a2", "9", "a10"], key=natural_order) == ["9", "10", "a2", "a10", "b"]
+
+
+def test_what_is_said_once_is_worked_out_again_for_other_studies_and_configs(
+    make: Make, make_config: MakeConfig
+) -> None:
+    asked: list[str] = []
+
+    @once_per_study
+    def pairs_of(config: Config, records: Records, dataset: str) -> list[str]:
+        asked.append(dataset)
+        return list(Study.of(config, records).pairs(dataset))
+
+    config, records = make_config("a"), [make("a", "p1")]
+    study = Study.of(config, records)
+    said = pairs_of(config, study, "set")
+    said.append("changed by a caller")
+    assert pairs_of(config, study, "set") == ["p1"]
+    assert asked == ["set"]
+    assert pairs_of(config, study, "other") == []
+    assert pairs_of(config, Study.of(config, records), "set") == ["p1"]
+    assert pairs_of(make_config("a", "b"), study, "set") == ["p1"]
+    assert pairs_of(config, records, "set") == ["p1"]
+    assert asked == ["set", "other", "set", "set", "set"]

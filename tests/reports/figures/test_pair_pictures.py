@@ -103,10 +103,10 @@ def test_slices_made_after_the_record_are_found_by_its_id(
     make: Make, make_config: MakeConfig, make_panel: MakePanel, tmp_path: Path
 ) -> None:
     record = make("a").model_copy(update={"job_id": "0123abcd"})
-    study = Study.of(make_config(), [record])
-    assert kept_slices(study, tmp_path, PairKey("set", "p1")).shown == ()
+    before, after = (Study.of(make_config(), [record]) for _ in range(2))
+    assert kept_slices(before, tmp_path, PairKey("set", "p1")).shown == ()
     write_panels(tmp_path / panels_name("0123abcd"), {"image": make_panel()})
-    assert kept_slices(study, tmp_path, PairKey("set", "p1")).labels == {"a"}
+    assert kept_slices(after, tmp_path, PairKey("set", "p1")).labels == {"a"}
 
 
 def test_only_so_many_pairs_are_shown_in_full_and_what_is_left_out_is_told(
