@@ -29,6 +29,7 @@ NAMES_IN = 2.1
 TOP_IN, BOTTOM_IN = 0.3, 0.5
 GAP_IN = 0.25
 LEGEND_IN = 2.1
+MOST_TICKS = 5
 MOST_ROWS = 30
 MOST_LABELS = 10
 MOST_LABEL_FIGURES = 8
@@ -78,6 +79,8 @@ def _draw_runs(study: Study, dataset: str, runs: Sequence[Run], metrics: Sequenc
                 draw_spread(axes, values, row, look_of(first + row).colour, 0.62)
         name_rows(axes, [_name(study, dataset, run, asked) for run in runs])
         axes.set_xlabel(_axis_label(metric))
+        # Fewer than by default: small numbers have long labels.
+        axes.locator_params(axis="x", nbins=MOST_TICKS)
         _cut_to_runs(axes)
         if metric in ("dice", "tre_mm") and (before := spread_of(study.before(dataset, metric))):
             _mark_before(axes, before.median, metric)
