@@ -7,7 +7,7 @@ convolution, and the adjoint is the product with the transposes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,13 +85,10 @@ class SeparableBasis:
         """:meth:`evaluate` on a range of rows along the first axis; skips the functions that vanish there."""
         first, last = self._support
         functions = slice(min(first[rows]), max(last[rows]) + 1)
-        axis = coefficients.ndim - len(self.matrices)
-        coefficients = coefficients.narrow(axis, functions.start, functions.stop - functions.start)
-        fields = apply_along_axis(coefficients, self.matrices[0][rows, functions], axis)
-        for matrix in self._banded:
-            axis += 1
-            fields = matrix.along(fields, axis)
-        return fields
+        dim = len(self.matrices)
+        coefficients = coefficients.narrow(-dim, functions.start, functions.stop - functions.start)
+        fields = apply_along_axis(coefficients, self.matrices[0][rows, functions], coefficients.ndim - dim)
+        return _along_axes(fields, enumerate(self._banded, start=1), dim)
 
     def adjoint(self, fields: Tensor) -> Tensor:
         """Sums of the functions times fields of shape (..., *samples); shape (..., *functions)."""
@@ -132,14 +129,13 @@ class SeparableBasis:
         return table.index_select(0, self._gram_index).reshape(unknowns, unknowns).double()
 
     def _accumulate(self, density: Callable[[slice], Tensor], matrices: tuple[BandedMatrix, ...]) -> Tensor:
-        parts = []
-        for rows in self.slabs:
-            fields = density(rows)
-            axis = fields.ndim - len(matrices)
-            for number, matrix in enumerate(matrices[1:], start=1):
-                fields = matrix.along(fields, axis + number)
-            parts.append(fields)
-        return matrices[0].along(parts[0] if len(parts) == 1 else torch.cat(parts, dim=axis), axis)
+        first, *others = enumerate(matrices)
+        ranges = self.slabs
+        if len(ranges) == 1:
+            # The first axis first: what follows works on rows that lie together.
+            return _along_axes(density(ranges[0]), [first, *others], len(matrices))
+        parts = [_along_axes(density(rows), others, len(matrices)) for rows in ranges]
+        return _along_axes(torch.cat(parts, dim=-len(matrices)), [first], len(matrices))
 
     @cached_property
     def _support(self) -> tuple[list[int], list[int]]:
@@ -202,3 +198,10 @@ class SeparableBasis:
         index = channels[:, None, :, None] * products + flat[None, :, None, :]
         last = len(symmetric_pairs(dim)) * products
         return torch.where(flat[None, :, None, :] >= 0, index, last).reshape(-1)
+
+
+def _along_axes(tensor: Tensor, matrices: Iterable[tuple[int, BandedMatrix]], dim: int) -> Tensor:
+    """Multiply some of the last ``dim`` axes of a tensor, given by number, by a matrix each."""
+    for axis, matrix in matrices:
+        tensor = matrix.along(tensor, tensor.ndim - dim + axis)
+    return tensor
