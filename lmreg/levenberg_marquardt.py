@@ -21,6 +21,7 @@ SETTLED_LENGTH = 1e4
 SHORTEST_LENGTH = 1e-7
 CLOSING_SHARE = 1e-3
 ENDING_FACTOR = 1e3
+ENDING_LENGTHS = 10
 ENDING_SHARE = 0.5
 QUADRATIC_MISS = 0.1
 ROUNDING = 8.0
@@ -142,14 +143,16 @@ def minimise(objective: Solvable, state: Tensor, *, iterations: int, tolerance: 
                 break
             continue
         promised = equations.promise(-current.gradient, step)
-        settled = damping > 1 or objective.length(step) <= longest
+        length = objective.length(step)
+        settled = damping > 1 or length <= longest
         if promised <= tolerance * cost + perfect and settled:
             status = Status.CONVERGED if damping <= 1 else Status.STALLED
             break
         # Rounding may keep steps from getting short: then this is the last one.
         closing = promised <= CLOSING_SHARE * tolerance * cost + perfect
         # Newton's steps end suddenly: then second derivatives at the end would be for nothing.
-        ending = promised <= ENDING_FACTOR * tolerance * cost and damping <= 1
+        small = promised <= ENDING_FACTOR * tolerance * cost and length <= ENDING_LENGTHS * longest
+        ending = small and damping <= 1
         trial = objective.evaluate(objective.retract(current.state, step), current.threshold, bent=not ending)
         trial_cost = float(trial.cost)
         # Differences below rounding decide nothing: near the minimum the step is trusted, not the cost.
