@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -32,12 +32,10 @@ COSTS = frozenset(
 def results_csv(study: Study) -> str:
     """Return one flat row per current record; undefined numbers are empty."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for number, record in enumerate(study.records):
-        row = _flat(record)
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow(row.values())
+    if study.records:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow((*_ASKED, *METRICS, *(f"before_{metric}" for metric in _SCORES), *_CIRCUMSTANCES))
+        writer.writerows(map(_row, study.records))
     return text.getvalue()
 
 
@@ -62,48 +60,59 @@ def pair_json(study: Study, key: PairKey) -> str:
     return to_json(content, indent=2).decode() + "\n"
 
 
+def _row(record: RunRecord) -> list[Any]:
+    return [
+        *(read(record) for read in _ASKED.values()),
+        *map(_finite, map(record.values().get, METRICS)),
+        *map(_finite, map(record.before.get, _SCORES)),
+        *(read(record) for read in _CIRCUMSTANCES.values()),
+    ]
+
+
+def _conditions(record: RunRecord) -> str | None:
+    conditions = record.identity.conditions
+    return json.dumps(conditions, sort_keys=True) if conditions else None
+
+
+def _params(record: RunRecord) -> str:
+    return json.dumps(record.identity.params, sort_keys=True)
+
+
 _SCORES = tuple(metric for metric in METRICS if metric not in COSTS)
-_BEFORE = tuple(f"before_{metric}" for metric in _SCORES)
-
-
-def _flat(record: RunRecord) -> dict[str, Any]:
-    identity, failure, gradient = record.identity, record.failure, record.gradient
-    check = record.gradient_check
-    values, before = record.values(), record.before
-    return {
-        "run": identity.run,
-        "backend": identity.backend,
-        "track": identity.track,
-        "dataset": identity.dataset,
-        "dataset_version": identity.dataset_version,
-        "pair_id": identity.pair_id,
-        "kind": identity.kind,
-        "conditions": json.dumps(identity.conditions, sort_keys=True) if identity.conditions else None,
-        "subjects": ";".join(identity.subjects),
-        "dimension": identity.dimension,
-        "repeat": identity.repeat,
-        "seed": identity.seed,
-        "threads": identity.threads,
-        "device": identity.device,
-        "status": str(record.status),
-        "failure_stage": failure.stage if failure else None,
-        "failure_message": failure.message if failure else None,
-        **dict(zip(METRICS, map(_finite, map(values.get, METRICS)), strict=True)),
-        **dict(zip(_BEFORE, map(_finite, map(before.get, _SCORES)), strict=True)),
-        "gradient_finite": gradient.finite if gradient else None,
-        "gradient_moving_norm": gradient.moving_norm if gradient else None,
-        "gradient_fixed_norm": gradient.fixed_norm if gradient else None,
-        "gradient_parameters_norm": gradient.parameters_norm if gradient else None,
-        "gradient_check_uncertainty": check.uncertainty if check else None,
-        "gradient_check_note": check.note if check else None,
-        "params": json.dumps(identity.params, sort_keys=True) if identity.params else "{}",
-        "commit": record.provenance.commit,
-        "dirty": record.provenance.dirty,
-        "concurrent_jobs": record.provenance.concurrent_jobs,
-        "load_average": record.provenance.load_average,
-        "started_utc": record.provenance.started_utc,
-        "job_id": record.job_id,
-    }
+_ASKED: Mapping[str, Callable[[RunRecord], Any]] = {
+    "run": lambda r: r.identity.run,
+    "backend": lambda r: r.identity.backend,
+    "track": lambda r: r.identity.track,
+    "dataset": lambda r: r.identity.dataset,
+    "dataset_version": lambda r: r.identity.dataset_version,
+    "pair_id": lambda r: r.identity.pair_id,
+    "kind": lambda r: r.identity.kind,
+    "conditions": _conditions,
+    "subjects": lambda r: ";".join(r.identity.subjects),
+    "dimension": lambda r: r.identity.dimension,
+    "repeat": lambda r: r.identity.repeat,
+    "seed": lambda r: r.identity.seed,
+    "threads": lambda r: r.identity.threads,
+    "device": lambda r: r.identity.device,
+    "status": lambda r: str(r.status),
+    "failure_stage": lambda r: r.failure.stage if r.failure else None,
+    "failure_message": lambda r: r.failure.message if r.failure else None,
+}
+_CIRCUMSTANCES: Mapping[str, Callable[[RunRecord], Any]] = {
+    "gradient_finite": lambda r: r.gradient.finite if r.gradient else None,
+    "gradient_moving_norm": lambda r: r.gradient.moving_norm if r.gradient else None,
+    "gradient_fixed_norm": lambda r: r.gradient.fixed_norm if r.gradient else None,
+    "gradient_parameters_norm": lambda r: r.gradient.parameters_norm if r.gradient else None,
+    "gradient_check_uncertainty": lambda r: r.gradient_check.uncertainty if r.gradient_check else None,
+    "gradient_check_note": lambda r: r.gradient_check.note if r.gradient_check else None,
+    "params": _params,
+    "commit": lambda r: r.provenance.commit,
+    "dirty": lambda r: r.provenance.dirty,
+    "concurrent_jobs": lambda r: r.provenance.concurrent_jobs,
+    "load_average": lambda r: r.provenance.load_average,
+    "started_utc": lambda r: r.provenance.started_utc,
+    "job_id": lambda r: r.job_id,
+}
 
 
 def _run(result: PairResult) -> dict[str, Any]:

@@ -54,14 +54,13 @@ def metrics_within(study: Study, dataset: str, limit_bytes: int) -> tuple[str, .
 
 
 def _recorded(study: Study, dataset: str) -> set[str]:
-    results = (result for pair in study.pairs(dataset) for result in _results(study, dataset, pair))
-    return {
-        name
-        for result in results
-        for record in result.repeats
-        for name, value in (*record.values().items(), *record.before.items())
-        if value is not None and name in METRICS
-    }
+    missing = set(METRICS)
+    for pair in study.pairs(dataset):
+        for result in _results(study, dataset, pair):
+            for record in result.repeats:
+                values, before = record.values(), record.before
+                missing -= {n for n in missing if values.get(n) is not None or before.get(n) is not None}
+    return set(METRICS) - missing
 
 
 def _results(study: Study, dataset: str, pair: str) -> Iterable[Any]:
