@@ -150,6 +150,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(write_config, co
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that runs the tests in the background has them, and what they start, ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The two hanging jobs come somewhere in the order; the log of their worker appears when the first one starts.
     log = tmp_path / "results" / "toy" / "logs" / "toy.Hangs.log"
