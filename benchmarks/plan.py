@@ -29,7 +29,7 @@ from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
 
 # What a run is called and where it stands, and what follows from a pair and its dataset: no part of what a job is.
-_TOLD_ELSEWHERE = {"run": True, "track": True, "conditions": True, "undisturbed": True}
+_TOLD_ELSEWHERE = {"run", "track", "conditions", "undisturbed"}
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
 
 

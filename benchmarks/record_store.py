@@ -23,8 +23,6 @@ _NAMES = re.compile(rb'\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"da
 _AFTER_NAMES = b',"pair_id":'
 # The last key of a record: what was cut off before or inside its object does not end with two braces.
 _LAST_KEY = b',"provenance":{'
-
-
 _BUFFER_BYTES = 1 << 20
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from datasets.base import DatasetError
-from datasets.disk import disk_errors
+from datasets.disk import disk_errors, scratch_folder
 
 _MANIFEST = "manifest.json"
 
@@ -84,16 +82,13 @@ class DerivedFolder:
                     self._make_anew()
 
     def _make_anew(self) -> None:
-        prefix = f".making-{self.path.name}-"
-        for abandoned in self.path.parent.glob(f"{prefix}*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=prefix) as scratch:
-            fresh = Path(scratch, "fresh")
+        with scratch_folder(self.path.parent, f".making-{self.path.name}-") as scratch:
+            fresh = scratch / "fresh"
             fresh.mkdir()
             self.build(fresh)
             self._write_manifest(fresh)
             if self.path.exists():
-                self.path.rename(Path(scratch, "stale"))
+                self.path.rename(scratch / "stale")
             fresh.rename(self.path)
 
     def _write_manifest(self, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,18 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "it continues with what is there"
             ) from None
         raise FetchError(f"{error.filename or path}: {error.strerror or error}") from None
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder that is removed in the end, and remove those of its prefix that killed processes have left.
+
+    The caller keeps other processes from using the prefix at the same time.
+    """
+    for abandoned in parent.glob(f"{prefix}*/"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+        yield Path(folder)
 
 
 def write_image(image: sitk.Image, path: Path) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -24,7 +22,7 @@ from datasets import openneuro
 from datasets.archives import unpack
 from datasets.base import DatasetError, FetchError
 from datasets.contents import Contents
-from datasets.disk import disk_errors
+from datasets.disk import disk_errors, scratch_folder
 from datasets.fetching import FetchRequest
 from datasets.pair import Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
@@ -265,11 +263,9 @@ def _folder_for_unpacking(root: Path) -> Iterator[Path]:
     """Make a folder on the disk of the cache, outside the folders of snapshots; remove what a killed process left."""
     root.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{root.name}-"
-    with FileLock(root.with_name(f"{prefix}unpacking.lock")):
-        for abandoned in root.parent.glob(f"{prefix}*/"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=prefix) as folder:
-            yield Path(folder)
+    lock = FileLock(root.with_name(f"{prefix}unpacking.lock"))
+    with lock, scratch_folder(root.parent, prefix) as folder:
+        yield folder
 
 
 def _names(folder: Path) -> list[str]:

@@ -135,11 +135,7 @@ def _run(result: PairResult) -> dict[str, Any]:
 
 
 def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {
-        metric: value
-        for metric in METRICS
-        if (value := values.get(metric)) is not None and math.isfinite(value)
-    }
+    return {metric: value for metric in METRICS if (value := _finite(values.get(metric))) is not None}
 
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -99,6 +100,7 @@ def prepare(pair: Pair, preparation: Preparation, cache_root: Path, dataset: str
     )
 
 
+@cache
 def version() -> str:
     """Return a hash of the code that prepares, for a dataset's version."""
     digest = hashlib.sha256(sitk.Version.VersionString().encode())
@@ -108,34 +110,28 @@ def version() -> str:
 
 
 def _prepared(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
-    if not preparation.image_steps:
-        return _checked(side)
-    given = {name: fingerprint(image) for name, image in side.images.items()}
-    recipe = {"step": "images", "code": version(), **preparation.image_steps, **given}
-    kept = memory.images(recipe, lambda: _stepped(side, preparation, memory).images)
+    try:
+        if not preparation.image_steps:
+            _refuse_nothing_left(side)
+            return side
+        given = {name: fingerprint(image) for name, image in side.images.items()}
+        recipe = {"step": "images", "code": version(), **preparation.image_steps, **given}
+        kept = memory.images(recipe, lambda: _stepped(side, preparation, memory).images)
+    except StepError as error:
+        raise DatasetError(f"{side.name} {error}: {_ADVICE}") from None
     return _Side(side.name, kept["image"], kept.get("mask"), kept.get("labels"))
 
 
 def _stepped(side: _Side, preparation: Preparation, memory: Memory) -> _Side:
-    try:
-        side = _oriented(side, preparation)
-        side = _masked(side, preparation)
-        side = _cropped(side, preparation)
-        side = _without_bias(side, preparation, memory)
-        side = _resampled(side, preparation)
-        if preparation.intensity == "unit":
-            image = intensities.scaled_to_unit(side.image, preparation.intensity_percentiles)
-            side = replace(side, image=image)
-    except StepError as error:
-        raise DatasetError(f"{side.name} {error}: {_ADVICE}") from None
-    return _checked(side)
-
-
-def _checked(side: _Side) -> _Side:
-    try:
-        _refuse_nothing_left(side)
-    except StepError as error:
-        raise DatasetError(f"{side.name} {error}: {_ADVICE}") from None
+    side = _oriented(side, preparation)
+    side = _masked(side, preparation)
+    side = _cropped(side, preparation)
+    side = _without_bias(side, preparation, memory)
+    side = _resampled(side, preparation)
+    if preparation.intensity == "unit":
+        image = intensities.scaled_to_unit(side.image, preparation.intensity_percentiles)
+        side = replace(side, image=image)
+    _refuse_nothing_left(side)
     return side
 
 

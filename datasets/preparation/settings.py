@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from datasets.preparation.prealignment import LinearModel, Metric
 
+_STEPS_OF_PAIRS = frozenset({"prealignment", "prealignment_metric", "axial_slices", "slice_size"})
 _AXES = re.compile(r"(?=.*[RL])(?=.*[AP])(?=.*[IS])[RLAPIS]{3}")
 
 
@@ -101,19 +103,11 @@ class Preparation:
     @property
     def image_steps(self) -> dict[str, str]:
         """What is asked of the steps that each image goes through by itself; empty where that is nothing."""
-        names = (
-            "orientation",
-            "mask",
-            "crop",
-            "crop_margin_mm",
-            "bias_correction",
-            "spacing_mm",
-            "intensity",
-            "intensity_percentiles",
-        )
-        nothing = Preparation()
+        values = {one.name: (getattr(self, one.name), one.default) for one in fields(self)}
         return {
-            name: repr(getattr(self, name)) for name in names if getattr(self, name) != getattr(nothing, name)
+            name: repr(value)
+            for name, (value, default) in values.items()
+            if name not in _STEPS_OF_PAIRS and value != default
         }
 
     def _steps(self) -> Iterator[str]:
