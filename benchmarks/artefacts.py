@@ -16,10 +16,10 @@ from benchmarks.normalisation import normalise
 from benchmarks.panels import Panel
 from benchmarks.resampling import (
     FloatArray,
+    cheaply,
     compose,
     displacement_field,
     index_to_world,
-    sampled,
     warp_image,
     warp_labels,
 )
@@ -84,8 +84,9 @@ def panels_of(pair: Pair, registration: sitk.Transform | None) -> dict[str, Pane
     fixed = _oriented(images.fixed)
     mask = _oriented_array(images.mask.astype(np.uint8), pair.fixed) != 0
     start = compose(None, pair.prealignment, dimension)
-    displacement = displacement_field(compose(registration, pair.prealignment, dimension), fixed)
-    whole = sampled(displacement, fixed)
+    transform = compose(registration, pair.prealignment, dimension)
+    displacement = displacement_field(transform, fixed)
+    whole = cheaply(transform, displacement, fixed)
     own = displacement_field(compose(registration, None, dimension), fixed)
     names = scored_labels(pair)
     volumes: dict[str, npt.NDArray[Any]] = {

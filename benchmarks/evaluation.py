@@ -18,11 +18,11 @@ from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.resampling import (
     FloatArray,
     InvalidResult,
+    cheaply,
     compose,
     covered_fraction,
     displacement_field,
     inside_fraction,
-    sampled,
     voxel_centres,
     warp_image,
     warp_labels,
@@ -135,8 +135,12 @@ def evaluate(
         When the pair's images or mask cannot be normalised.
     """
     images = images or normalise(pair)
-    displacement = _whole_displacement(pair, registration, images)
-    whole = sampled(displacement, pair.fixed)
+    if registration is not None:
+        _check_dimension(registration, pair)
+    transform = compose(registration, pair.prealignment, pair.info.dimension)
+    displacement = displacement_field(transform, pair.fixed)
+    _check_destinations(pair, registration, displacement, images)
+    whole = cheaply(transform, displacement, pair.fixed)
     scores: dict[str, Score] = {}
     scores |= _intensity_scores(pair, images, whole)
     label_scores, labels = _label_scores(pair, whole)
@@ -147,13 +151,9 @@ def evaluate(
     return Evaluation(scores, labels)
 
 
-def _whole_displacement(
-    pair: Pair, registration: sitk.Transform | None, images: NormalisedPair
-) -> FloatArray:
-    if registration is not None:
-        _check_dimension(registration, pair)
-    transform = compose(registration, pair.prealignment, pair.info.dimension)
-    displacement = displacement_field(transform, pair.fixed)
+def _check_destinations(
+    pair: Pair, registration: sitk.Transform | None, displacement: FloatArray, images: NormalisedPair
+) -> None:
     index = np.argwhere(images.mask)
     probes = index[:: max(1, len(index) // _PROBES)]
     centres = voxel_centres(probes, pair.fixed)
@@ -164,7 +164,6 @@ def _whole_displacement(
     destinations = centres + displacement[tuple(probes.T)]
     if inside_fraction(destinations, pair.moving) == 0:
         raise InvalidResult("the transform maps every voxel of the fixed mask outside the moving image")
-    return displacement
 
 
 def _intensity_scores(pair: Pair, images: NormalisedPair, whole: sitk.Transform) -> dict[str, Score]:

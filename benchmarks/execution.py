@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
-import shutil
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +19,7 @@ from benchmarks.devices import Device, open_device
 from benchmarks.evaluation import Evaluation, InvalidResult, evaluate, problem_of
 from benchmarks.gradient_check import TimeLeft, check_backend
 from benchmarks.gradient_record import GradientCheck
+from benchmarks.job_folder import JobFolder
 from benchmarks.kept_transforms import ARTEFACT, kept_name, write_kept
 from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
@@ -96,6 +93,7 @@ class Executor:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
+        self._folder = JobFolder(settings.scratch)
         self._datasets: dict[str, Dataset[Any]] = {}
         self._last_pair: tuple[str, Pair, NormalisedPair] | None = None
         self._starts: dict[str, Evaluation] = {}
@@ -111,7 +109,7 @@ class Executor:
         measurement = Measurement()
         status, failure = Status.OK, None
         before, gpu = self._witness.look(), ""
-        with _confined(self._settings.scratch / job.job_id):
+        with self._folder.of(job.job_id):
             try:
                 device = open_device(self._settings.run.device)
                 gpu = device.name
@@ -358,23 +356,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, bool | int | float | None) else storable(str(value))
-
-
-@contextmanager
-def _confined(folder: Path) -> Iterator[None]:
-    """Confine temporary files to a folder, remove it with all that a backend left there, and undo a change of folder.
-
-    Paths of datasets may be relative to where the run was started, for the next job too.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    previous, here = os.environ.get("TMPDIR"), Path.cwd()
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        os.chdir(here)
-        tempfile.tempdir = None
-        os.environ.pop("TMPDIR", None)
-        if previous is not None:
-            os.environ["TMPDIR"] = previous
-        shutil.rmtree(folder, ignore_errors=True)

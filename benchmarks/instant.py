@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import SimpleITK as sitk
 from pydantic import ConfigDict
@@ -72,11 +74,15 @@ class Tiny(Dataset[TinyParams]):
 
     def pairs(self) -> tuple[PairInfo, ...]:
         """List the pairs."""
-        return tuple(PairInfo(f"pair-{n}", 2, (f"s{n}",), "noise") for n in range(self.params.count))
+        return tuple(self._infos.values())
 
     def load(self, pair_id: str) -> Pair:
         """Make a pair of images."""
-        info = {info.pair_id: info for info in self.pairs()}[pair_id]
         noise = np.random.default_rng(len(pair_id)).random((2, SIDE, SIDE))
         fixed, moving = (sitk.GetImageFromArray(image) for image in noise)
-        return Pair(info, fixed, moving)
+        return Pair(self._infos[pair_id], fixed, moving)
+
+    @cached_property
+    def _infos(self) -> dict[str, PairInfo]:
+        infos = (PairInfo(f"pair-{n}", 2, (f"s{n}",), "noise") for n in range(self.params.count))
+        return {info.pair_id: info for info in infos}

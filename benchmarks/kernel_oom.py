@@ -9,7 +9,7 @@ from pathlib import Path
 def out_of_memory_kills() -> int:
     """Return how many processes the kernel has ended so since it started; 0 where it does not tell."""
     try:
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+        found = re.search(rb"\noom_kill (\d+)\n", Path("/proc/vmstat").read_bytes())
     except OSError:
         return 0
     return int(found[1]) if found else 0

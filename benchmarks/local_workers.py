@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import uuid
 from collections import defaultdict
@@ -76,7 +75,6 @@ class LocalWorkers(Workers):
         else:
             record = answer.record
             self._give_back(key, worker, reusable=answer.reusable and not self._settings.fresh_workers)
-        shutil.rmtree(self._scratch / job.job_id, ignore_errors=True)
         return record.model_copy(update={"wall_s": time.monotonic() - start})
 
     def _take(self, key: _Key) -> WorkerProcess:
@@ -87,8 +85,9 @@ class LocalWorkers(Workers):
             while self._idle[key]:
                 if (worker := self._idle[key].pop()).alive:
                     return worker
-            settings = WorkerSettings(*key, scratch=self._scratch, run=self._settings)
-            worker = WorkerProcess(settings, f"{self._mark}-{next(self._numbers)}")
+            number = next(self._numbers)
+            settings = WorkerSettings(*key, scratch=self._scratch / str(number), run=self._settings)
+            worker = WorkerProcess(settings, f"{self._mark}-{number}")
             self._started.add(worker)
             return worker
 

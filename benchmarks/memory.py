@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -35,7 +36,7 @@ class KernelPeakMemory:
 
     def peak_mib(self) -> float:
         """Return the high-water mark since entering, in MiB."""
-        match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        match = re.search(rb"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_bytes())
         assert match is not None
         return int(match[1]) / 1024
 
@@ -79,8 +80,13 @@ class SampledPeakMemory:
 
 def peak_memory() -> PeakMemory:
     """Return the best measurement that this system allows."""
+    return KernelPeakMemory() if _kernel_resets() else SampledPeakMemory()
+
+
+@cache
+def _kernel_resets() -> bool:
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        KernelPeakMemory().__enter__()
     except OSError:
-        return SampledPeakMemory()
-    return KernelPeakMemory()
+        return False
+    return True

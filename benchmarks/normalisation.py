@@ -73,8 +73,7 @@ def normalise(pair: Pair) -> NormalisedPair:
     """
     name = pair.info.pair_id
     mask = region_of_interest(pair)
-    start = compose(None, pair.prealignment, pair.info.dimension)
-    moving = sitk.GetArrayFromImage(warp_image(pair.moving, start, pair.fixed, outside=np.nan))[mask]
+    moving = sitk.GetArrayFromImage(_at_start(pair))[mask]
     seen = moving[~np.isnan(moving)]
     if not seen.size:
         raise ValueError(
@@ -107,6 +106,14 @@ def region_of_interest(pair: Pair) -> npt.NDArray[np.bool_]:
     if not mask.any():
         raise ValueError(f"pair {pair.info.pair_id}: the fixed mask is empty")
     return np.asarray(mask)
+
+
+def _at_start(pair: Pair) -> sitk.Image:
+    """Return the moving image on the fixed grid through the prealignment, NaN where that leaves it."""
+    if pair.prealignment is None and pair.moving.IsSameImageGeometryAs(pair.fixed, 0.0, 0.0):
+        return pair.moving
+    start = compose(None, pair.prealignment, pair.info.dimension)
+    return warp_image(pair.moving, start, pair.fixed, outside=np.nan)
 
 
 def _robust_range(image: sitk.Image, in_mask: npt.NDArray[np.float32], what: str) -> IntensityRange:

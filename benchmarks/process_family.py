@@ -45,20 +45,23 @@ class ProcessFamily:
 
     def end_descendants(self) -> int:
         """End all members but the worker; return how many there were."""
-        return _end(lambda: [member for member in self._members() if member.pid != self._leader])
+        return _end(lambda: _alive(self._member_ids() - {self._leader}))
 
     def end(self) -> None:
         """End all members."""
         _end(self._members)
 
     def _members(self) -> list[psutil.Process]:
+        return _alive(self._member_ids())
+
+    def _member_ids(self) -> set[int]:
         present = set(psutil.pids())
         # Who was a stranger stays one: only processes that have appeared since the last look are looked into.
         self._strangers &= present
         candidates = present - self._strangers
         members = {pid for pid in candidates if _session(pid) == self._leader or mark_of(pid) == self._mark}
         self._strangers |= candidates - members
-        return _alive(members)
+        return members
 
 
 def mark_of(pid: int) -> str:

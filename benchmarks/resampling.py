@@ -56,28 +56,68 @@ def displacement_field(transform: sitk.Transform, grid: sitk.Image) -> FloatArra
             f"the transform is {transform.GetDimension()}D, the fixed image {grid.GetDimension()}D"
         )
     try:
-        field = sitk.TransformToDisplacementField(
-            transform,
-            sitk.sitkVectorFloat64,
-            grid.GetSize(),
-            grid.GetOrigin(),
-            grid.GetSpacing(),
-            grid.GetDirection(),
-        )
+        array = _linear_field(transform, grid) if transform.IsLinear() else _field(transform, grid)
     except RuntimeError as error:
         raise InvalidResult(f"the transform cannot be evaluated: {error}") from error
-    array: FloatArray = sitk.GetArrayFromImage(field)
     if not np.isfinite(array).all():
         share = 1.0 - float(np.isfinite(array).all(axis=-1).mean())
         raise InvalidResult(f"the transform is not finite at {share:.2%} of the fixed image's voxels")
     return array
 
 
-def sampled(displacement_mm: FloatArray, grid: sitk.Image) -> sitk.Transform:
-    """Return a transform that has the given displacement at the grid's voxel centres.
+def _field(transform: sitk.Transform, grid: sitk.Image) -> FloatArray:
+    field = sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat64,
+        grid.GetSize(),
+        grid.GetOrigin(),
+        grid.GetSpacing(),
+        grid.GetDirection(),
+    )
+    array: FloatArray = sitk.GetArrayFromImage(field)
+    return array
 
-    Evaluating it is cheap however costly the transform is that the displacement came from.
+
+def _linear_field(transform: sitk.Transform, grid: sitk.Image) -> FloatArray:
+    """Add up what each index contributes: A x + b − x, where x is linear in the index."""
+    matrix, offset = linear_map(transform)
+    to_world, origin = index_to_world(grid)
+    dimension = grid.GetDimension()
+    growth = matrix - np.eye(dimension)
+    field = np.tile(growth @ origin + offset, (*grid.GetSize()[::-1], 1))
+    for axis, size in enumerate(grid.GetSize()):
+        shape = np.ones(dimension + 1, dtype=int)
+        shape[[dimension - 1 - axis, -1]] = size, dimension
+        field += np.outer(np.arange(size), growth @ to_world[:, axis]).reshape(shape)
+    return field
+
+
+def linear_map(transform: sitk.Transform) -> tuple[FloatArray, FloatArray]:
+    """Return matrix and offset in mm of a linear transform x ↦ A x + b."""
+    dimension = transform.GetDimension()
+    offset = np.asarray(transform.TransformPoint([0.0] * dimension))
+    axes = np.array([transform.TransformPoint(axis) for axis in np.eye(dimension).tolist()])
+    with np.errstate(invalid="ignore"):
+        return (axes - offset).T, offset
+
+
+def cheaply(transform: sitk.Transform, displacement_mm: FloatArray, grid: sitk.Image) -> sitk.Transform:
+    """Return a transform that agrees with another at a grid's voxel centres and costs little to evaluate there.
+
+    Parameters
+    ----------
+    transform : SimpleITK.Transform
+        The other one.
+    displacement_mm : ndarray of shape (*shape, dimension)
+        Its :func:`displacement_field` on the grid.
+    grid : SimpleITK.Image
+        The grid.
     """
+    return transform if transform.IsLinear() else sampled(displacement_mm, grid)
+
+
+def sampled(displacement_mm: FloatArray, grid: sitk.Image) -> sitk.Transform:
+    """Return a transform that has the given displacement at the grid's voxel centres."""
     field = sitk.GetImageFromArray(displacement_mm, isVector=True)
     field.CopyInformation(grid)
     return sitk.DisplacementFieldTransform(field)

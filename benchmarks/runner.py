@@ -54,7 +54,7 @@ def run_jobs(
     workers : Workers
         Who does it; the caller starts and stops them.
     store : RecordStore
-        Where records go, each durably before the next job is handed out.
+        Where records go, each before the next job is handed out.
     on_start, on_record : callable
         Told of every job handed out and of every record stored.
     """

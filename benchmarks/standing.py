@@ -107,4 +107,4 @@ def _run_standing(
 
 def _running(scratch: Path, jobs: dict[str, PlannedJob]) -> tuple[PlannedJob, ...]:
     """A job has a folder of temporary files, named by its id, for as long as it runs."""
-    return tuple(jobs[folder.name] for folder in sorted(scratch.glob("*/*")) if folder.name in jobs)
+    return tuple(jobs[folder.name] for folder in sorted(scratch.glob("*/*/*")) if folder.name in jobs)

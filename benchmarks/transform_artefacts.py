@@ -7,7 +7,7 @@ import SimpleITK as sitk
 
 from benchmarks.kept_transforms import Frame, KeptTransform, LinearMap, PointMap, SampledMap
 from benchmarks.normalisation import region_of_interest
-from benchmarks.resampling import compose, displacement_field, index_to_world
+from benchmarks.resampling import compose, displacement_field, index_to_world, linear_map
 from datasets.pair import Pair
 
 
@@ -48,7 +48,4 @@ def _point_map(transform: sitk.Transform, grid: sitk.Image) -> PointMap:
     if not transform.IsLinear():
         frame = _frame(grid)
         return SampledMap(displacement_field(transform, grid).astype(np.float32), frame)
-    dimension = grid.GetDimension()
-    offset_mm = np.asarray(transform.TransformPoint([0.0] * dimension))
-    axes = np.array([transform.TransformPoint(axis) for axis in np.eye(dimension).tolist()])
-    return LinearMap((axes - offset_mm).T, offset_mm)
+    return LinearMap(*linear_map(transform))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -111,12 +112,15 @@ class WorkerProcess:
         """
         answer: Answer = self._ask(job, job.limits)
         self._family.end_descendants()
+        # Before they ended, they may have made the job's folder again.
+        shutil.rmtree(self._settings.scratch / job.job_id, ignore_errors=True)
         return answer
 
     def end(self) -> None:
-        """End the process and all that it started."""
+        """End the process and all that it started, and remove their temporary files."""
         self._family.end()
         self._process.wait()
+        shutil.rmtree(self._settings.scratch, ignore_errors=True)
 
     def _ask(self, question: WorkerSettings | Job, limits: Limits) -> Any:
         kills = out_of_memory_kills()

@@ -23,7 +23,7 @@ class WorkerSettings:
     threads : int
         Threads per library.
     scratch : Path
-        Where it makes a folder of temporary files for each job.
+        A folder of its own for the temporary files of its jobs.
     run : RunSettings
         What all workers of the run are told.
     """

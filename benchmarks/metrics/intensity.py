@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from skimage.metrics import structural_similarity
+from scipy import ndimage
 
 from benchmarks.metrics.region import bounding_box
 
@@ -16,6 +16,8 @@ Mask = npt.NDArray[np.bool_]
 NMI_BINS = 64
 SSIM_SIGMA_VOXELS = 1.5
 _SSIM_RADIUS_VOXELS = 5
+# (K L)² for K of 0.01 and 0.03 and the dynamic range L = 1.
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 
 
 def rmse(a: Image, b: Image, mask: Mask | None = None) -> float | None:
@@ -53,7 +55,7 @@ def nmi(a: Image, b: Image, mask: Mask | None = None, bins: int = NMI_BINS) -> f
 
 
 def ssim(a: Image, b: Image, mask: Mask | None = None) -> float | None:
-    """Return the mean structural similarity inside a mask (Wang et al. 2004).
+    """Return the mean structural similarity inside a mask (Wang et al. 2004, eq. 13).
 
     Gaussian window of σ = 1.5 voxels, dynamic range 1. Windows of voxels at the mask's rim reach beyond it.
     None where the mask is empty and where an image is narrower than the window of 11 voxels.
@@ -64,16 +66,19 @@ def ssim(a: Image, b: Image, mask: Mask | None = None) -> float | None:
     window = bounding_box(inside, margin=_SSIM_RADIUS_VOXELS)
     if min(s.stop - s.start for s in window) < 2 * _SSIM_RADIUS_VOXELS + 1:
         window = (slice(None),) * a.ndim
-    _, similarity = structural_similarity(
-        a[window].astype(np.float32),
-        b[window].astype(np.float32),
-        data_range=1.0,
-        gaussian_weights=True,
-        sigma=SSIM_SIGMA_VOXELS,
-        use_sample_covariance=False,
-        full=True,
+    x, y = a[window].astype(np.float32), b[window].astype(np.float32)
+    # One call for all five: of a small image most of a filter's time is the call.
+    local = ndimage.gaussian_filter(
+        np.stack([x, y, x * x, y * y, x * y]),
+        SSIM_SIGMA_VOXELS,
+        axes=tuple(range(1, a.ndim + 1)),
+        radius=_SSIM_RADIUS_VOXELS,
     )
-    return float(np.mean(similarity[inside[window]]))
+    mean_x, mean_y, square_x, square_y, product = local[:, inside[window]]
+    luminance = (2 * mean_x * mean_y + _SSIM_C1) / (mean_x**2 + mean_y**2 + _SSIM_C1)
+    variances = square_x - mean_x**2 + square_y - mean_y**2
+    structure = (2 * (product - mean_x * mean_y) + _SSIM_C2) / (variances + _SSIM_C2)
+    return float(np.mean(luminance * structure, dtype=np.float64))
 
 
 def _inside(a: Image, b: Image, mask: Mask | None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

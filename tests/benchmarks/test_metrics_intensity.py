@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.metrics import structural_similarity
 
 from benchmarks.metrics.intensity import ncc, nmi, rmse, ssim
 
@@ -81,6 +83,19 @@ def test_ssim_at_one_voxel_against_the_formula() -> None:
     centre = np.zeros((25, 25), dtype=bool)
     centre[12, 12] = True
     assert ssim(a, b, centre) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(31, 24), (20, 17, 23)])
+def test_ssim_is_that_of_scikit_image(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    a = ndimage.gaussian_filter(rng.random(shape), 1.0)
+    b = a + 0.1 * rng.random(shape)
+    inside = rng.random(shape) > 0.5
+    _, similarity = structural_similarity(
+        a, b, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
+    assert ssim(a, b) == pytest.approx(similarity.mean(), abs=1e-5)
+    assert ssim(a, b, inside) == pytest.approx(similarity[inside].mean(), abs=1e-5)
 
 
 def test_ssim_sees_the_same_inside_a_mask_whatever_lies_far_from_it() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,26 @@ def test_records_come_back_as_they_were_written(tmp_path, make_record):
     for item in written:
         store.append(item)
     assert store.read() == written
+
+
+def test_no_more_than_a_second_of_work_waits_for_the_disk(tmp_path, make_record, monkeypatch):
+    written_to_disk = []
+
+    def note_and_sync(file: int) -> None:
+        written_to_disk.append(os.fstat(file).st_size)
+        fsync(file)
+
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", note_and_sync)
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("unknown", wall_s=None))
+    assert written_to_disk[-1] == store.path.stat().st_size
+    for wall_s in (0.4, 0.4):
+        store.append(make_record("short", wall_s=wall_s))
+        assert written_to_disk[-1] < store.path.stat().st_size
+    for wall_s in (0.4, 3600.0, 2.0):
+        store.append(make_record("enough", wall_s=wall_s))
+        assert written_to_disk[-1] == store.path.stat().st_size
 
 
 def test_a_torn_line_loses_only_itself(tmp_path, make_record):

@@ -6,6 +6,7 @@ import SimpleITK as sitk
 
 from benchmarks.resampling import (
     InvalidResult,
+    cheaply,
     compose,
     covered_fraction,
     displacement_field,
@@ -48,6 +49,33 @@ def test_displacement_field_is_where_points_go(grid: sitk.Image) -> None:
     assert field.dtype == np.float64
     x = np.array(grid.TransformIndexToPhysicalPoint((6, 2, 3)))
     np.testing.assert_allclose(x + field[3, 2, 6], transform.TransformPoint(x.tolist()), atol=1e-12)
+
+
+def test_linear_transforms_are_evaluated_as_others_are(grid: sitk.Image) -> None:
+    affine = sitk.AffineTransform(
+        [1.1, 0.1, 0.0, -0.2, 0.9, 0.05, 0.3, 0.0, 1.2], [3.0, -4.0, 5.0], [9.0, 8.0, 7.0]
+    )
+    linear = sitk.CompositeTransform([affine, sitk.Euler3DTransform((1.0, 2.0, 3.0), 0.1, 0.2, -0.1)])
+    field = displacement_field(linear, grid)
+    as_field = sitk.TransformToDisplacementField(
+        linear,
+        sitk.sitkVectorFloat64,
+        grid.GetSize(),
+        grid.GetOrigin(),
+        grid.GetSpacing(),
+        grid.GetDirection(),
+    )
+    np.testing.assert_allclose(field, sitk.GetArrayFromImage(as_field), atol=1e-11)
+    assert cheaply(linear, field, grid) is linear
+
+
+def test_costly_transforms_are_sampled_once(grid: sitk.Image) -> None:
+    spline = sitk.BSplineTransformInitializer(grid, [4, 4, 4])
+    spline.SetParameters(np.random.default_rng(1).normal(size=len(spline.GetParameters())).tolist())
+    field = displacement_field(spline, grid)
+    cheap = cheaply(spline, field, grid)
+    assert isinstance(cheap.Downcast(), sitk.DisplacementFieldTransform)
+    np.testing.assert_allclose(displacement_field(cheap, grid), field, atol=1e-9)
 
 
 def test_sampled_transform_has_the_displacement_at_every_voxel(grid: sitk.Image) -> None:

@@ -52,11 +52,11 @@ def test_the_last_record_of_a_job_counts_whatever_the_clock_said(begun, make_rec
 
 def test_jobs_under_way_are_those_with_temporary_files_while_somebody_works(begun):
     folder, plan = begun
-    (folder.scratch / "worker" / plan.jobs[0].job_id).mkdir(parents=True)
+    (folder.scratch / "run" / "worker" / plan.jobs[0].job_id).mkdir(parents=True)
     assert standing(folder).running == ()
     with folder.working():
         assert not folder.scratch.exists()
-        (folder.scratch / "worker" / plan.jobs[1].job_id).mkdir(parents=True)
+        (folder.scratch / "run" / "worker" / plan.jobs[1].job_id).mkdir(parents=True)
         (job,) = standing(folder).running
     assert job.job_id == plan.jobs[1].job_id
 
