@@ -16,6 +16,7 @@ from adapters.interface import Adapter, DifferentiableAdapter
 from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
+from benchmarks.garbage import collector_paused
 from benchmarks.gate_config import OracleGate, RatioGate
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
@@ -126,11 +127,27 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
     if fetch is not None:
         for index in present.used:
             opened[index].fetch(fetch)
+    with collector_paused():
+        jobs = _jobs(config, opened, present.used, sets, source)
+    random.Random(config.seed).shuffle(jobs)
+    jobs.sort(key=lambda job: job.identity.repeat)
+    used = {config.all_datasets[index].name: opened[index] for index in present.used}
+    return Plan(present.config, tuple(jobs), used, present.left_out)
+
+
+def _jobs(
+    config: Config,
+    opened: Sequence[Dataset[Any]],
+    present: Sequence[int],
+    sets: Sequence[ParameterSet],
+    source: str,
+) -> list[Job]:
+    """Return the jobs of all runs on the datasets that are present, in the config's order."""
     backends = {run.backend: backend_version(adapter_class(run.backend)) for run in config.runs}
-    all_pairs = {config.all_datasets[index].name: opened[index].pairs() for index in present.used}
+    all_pairs = {config.all_datasets[index].name: opened[index].pairs() for index in present}
     check_overrides(config.runs, all_pairs, source)
     jobs = []
-    for index in present.used:
+    for index in present:
         chosen, dataset = config.all_datasets[index], opened[index]
         pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
         kept = _pairs_for_figures(config, pairs)
@@ -186,10 +203,7 @@ def make_plan(config: Config, cache_root: Path, source: str, fetch: FetchRequest
                             keep_transform=first and wants_transforms(config, chosen.name, item.label),
                         )
                     )
-    random.Random(config.seed).shuffle(jobs)
-    jobs.sort(key=lambda job: job.identity.repeat)
-    used = {config.all_datasets[index].name: opened[index] for index in present.used}
-    return Plan(present.config, tuple(jobs), used, present.left_out)
+    return jobs
 
 
 def job_id(identity: Identity, twin: int = 0) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import mmap
@@ -15,9 +14,10 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from benchmarks.garbage import collector_paused
 from benchmarks.records import RunRecord, Status
 
-_STRING = rb'("(?:[^"\\]|\\.)*")'
+_STRING = rb'("[^"\\]*(?:\\.[^"\\]*)*")'
 _BEGINNING = re.compile(rb'\{"job_id":' + _STRING + rb',"status":"(\w+)","wall_s":([^,]+),"identity":')
 _NAMES = re.compile(rb'\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"dataset":' + _STRING)
 # What follows the names in an identity.
@@ -122,7 +122,7 @@ class RecordStore:
             When a complete line is not a record; the message names file and line.
         """
         records = []
-        with _collector_paused():
+        with collector_paused():
             for number, line in self._lines():
                 try:
                     records.append(RunRecord.model_validate_json(line))
@@ -143,7 +143,7 @@ class RecordStore:
             When a complete line is not a record; the message names file and line.
         """
         reader = _HeadReader(self.path)
-        with _collector_paused():
+        with collector_paused():
             return [head for number, line in self._lines() if (head := reader.read(number, line))]
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
@@ -216,18 +216,6 @@ class _HeadReader:
 def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
     """Return the last record of each job id: the one that counts after a resume."""
     return {record.job_id: record for record in records}
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the collector from searching millions of new objects for garbage again and again: none of them is."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _text(token: bytes) -> str:

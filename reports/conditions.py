@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from benchmarks.records import Identity, RunRecord
+from benchmarks.records import Identity, Provenance, RunRecord
 from reports.study import Study, once_per_study
 from reports.table import Table, plain_row, text_columns
 
@@ -25,19 +26,20 @@ def conditions_table(study: Study, command: str) -> Table:
     command : str
         What repeats the run; empty where it is not known.
     """
-    records = study.records
+    records, made = study.records, _circumstances(study)
     config = study.config
-    threads = _merged(record.provenance.effective_threads for record in records)
+    in_force = _merged(one.effective_threads for one in made)
+    threads = "; ".join(sorted({str(record.identity.threads) for record in records}))
     rows = {
         "Command": command,
-        "Commit": _distinct(records, _commit),
-        "CPU": _distinct(records, lambda r: f"{r.provenance.cpu}, {r.provenance.cores} logical cores"),
-        "GPU": _distinct(records, lambda r: r.provenance.gpu),
-        "Memory": _distinct(records, lambda r: f"{r.provenance.memory_mib / 1024:.1f} GiB"),
-        "System": _distinct(records, lambda r: f"{r.provenance.platform}, Python {r.provenance.python}"),
-        "Packages": _pairs(_merged(record.provenance.packages for record in records)),
-        "Threads": f"{_distinct(records, lambda r: str(r.identity.threads))} asked of every library"
-        + (f"; in force: {_pairs(threads)}" if threads else ""),
+        "Commit": _distinct(made, _commit),
+        "CPU": _distinct(made, lambda p: f"{p.cpu}, {p.cores} logical cores"),
+        "GPU": _distinct(made, lambda p: p.gpu),
+        "Memory": _distinct(made, lambda p: f"{p.memory_mib / 1024:.1f} GiB"),
+        "System": _distinct(made, lambda p: f"{p.platform}, Python {p.python}"),
+        "Packages": _pairs(_merged(one.packages for one in made)),
+        "Threads": f"{threads} asked of every library"
+        + (f"; in force: {_pairs(in_force)}" if in_force else ""),
         "Timing": _timing(study),
         "Load": _load(records),
         "Clock": _clock(records),
@@ -54,20 +56,20 @@ def conditions_table(study: Study, command: str) -> Table:
 @once_per_study
 def warnings_of(study: Study) -> list[str]:
     """Return what a reader has to know before trusting the numbers, a sentence each."""
-    records = study.records
+    records, made = study.records, _circumstances(study)
     said = []
-    if len({record.provenance.commit for record in records}) > 1:
+    if len({one.commit for one in made}) > 1:
         said.append("The records come from more than one commit.")
-    if any(record.provenance.dirty for record in records):
+    if any(one.dirty for one in made):
         said.append("Tracked files differed from the commit when records were made.")
-    if len({(record.provenance.host, record.provenance.cpu) for record in records}) > 1:
+    if len({(one.host, one.cpu) for one in made}) > 1:
         said.append("The records come from more than one machine: timings are not comparable across them.")
     said += [
         f"Records of {dataset} were made with different data or metrics: its rows are not comparable."
         for dataset in study.datasets
         if _several_yardsticks(r.identity for r in records if r.identity.dataset == dataset)
     ]
-    if any(record.provenance.concurrent_jobs > 1 for record in records):
+    if any(one.concurrent_jobs > 1 for one in made):
         said.append("Jobs were allowed to overlap: timings are not comparable.")
     return said
 
@@ -75,14 +77,14 @@ def warnings_of(study: Study) -> list[str]:
 @once_per_study
 def runs_table(study: Study) -> Table:
     """Return the parameters and backend versions of every run."""
-    rows: dict[str, tuple[str, ...]] = {}
-    for dataset in study.datasets:
-        for run in study.runs(dataset):
-            rows.setdefault(run.label, _run_row(study, run.label))
+    records: dict[str, list[RunRecord]] = {}
+    for record in study.records:
+        records.setdefault(record.identity.run, []).append(record)
+    labels = dict.fromkeys(run.label for dataset in study.datasets for run in study.runs(dataset))
     return Table(
         "Runs",
         text_columns("Run", "Backend", "Track", "Version", "Parameters"),
-        tuple(plain_row(row) for row in rows.values()),
+        tuple(plain_row(_run_row(records[label])) for label in labels),
         "Matched: the same metric family, pyramid and iteration budget as far as the interfaces allow. "
         "Recommended: each tool's own practice. Reference: no competitor.",
     )
@@ -91,18 +93,35 @@ def runs_table(study: Study) -> Table:
 @once_per_study
 def effective_schedules(study: Study) -> str:
     """Return, as JSON, what each run did in its backend's own terms, from the first pair of each dataset."""
+    first: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in study.records:
+        if record.effective:
+            first.setdefault((record.identity.dataset, record.identity.run), record.effective)
     found: dict[str, dict[str, Any]] = {}
     for dataset in study.datasets:
-        for run in study.runs(dataset):
-            for record in study.records:
-                same = (record.identity.dataset, record.identity.run) == (dataset, run.label)
-                if same and record.effective:
-                    found.setdefault(dataset, {}).setdefault(run.label, record.effective)
+        told = [run.label for run in study.runs(dataset) if (dataset, run.label) in first]
+        if told:
+            found[dataset] = {label: first[dataset, label] for label in told}
     return json.dumps(found, indent=1, ensure_ascii=False) if found else ""
 
 
-def _run_row(study: Study, label: str) -> tuple[str, ...]:
-    records = [record for record in study.records if record.identity.run == label]
+@once_per_study
+def _circumstances(study: Study) -> list[Provenance]:
+    """Return one provenance of each kind: most records were made alike, and differ in load, clock and time alone."""
+    found: dict[Hashable, Provenance] = {}
+    for record in study.records:
+        made = record.provenance
+        libraries = (*made.packages.items(), *made.effective_threads.items())
+        found.setdefault((*_MADE_ALIKE(made), libraries), made)
+    return list(found.values())
+
+
+_MADE_ALIKE = attrgetter(
+    *("commit", "dirty", "python", "platform", "cpu", "cores", "memory_mib", "gpu", "concurrent_jobs", "host")
+)
+
+
+def _run_row(records: Sequence[RunRecord]) -> tuple[str, ...]:
     identity = records[0].identity
     return identity.run, identity.backend, identity.track, _pairs(identity.backend_version), _params(records)
 
@@ -135,13 +154,13 @@ def _several_yardsticks(identities: Iterable[Identity]) -> bool:
     return False
 
 
-def _commit(record: RunRecord) -> str:
-    commit = record.provenance.commit[:12] or "none (not a git checkout)"
-    return f"{commit}, with uncommitted changes" if record.provenance.dirty else commit
+def _commit(made: Provenance) -> str:
+    commit = made.commit[:12] or "none (not a git checkout)"
+    return f"{commit}, with uncommitted changes" if made.dirty else commit
 
 
-def _distinct(records: Iterable[RunRecord], read: Callable[[RunRecord], str]) -> str:
-    return "; ".join(sorted({read(record) for record in records} - {""}))
+def _distinct(made: Iterable[Provenance], read: Callable[[Provenance], str]) -> str:
+    return "; ".join(sorted({read(one) for one in made} - {""}))
 
 
 def _merged(many: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -165,7 +184,7 @@ def _short(value: Any) -> str:
 
 def _timing(study: Study) -> str:
     timing = study.config.timing
-    at_once = max(record.provenance.concurrent_jobs for record in study.records)
+    at_once = max(one.concurrent_jobs for one in _circumstances(study))
     jobs = "one job at a time" if at_once == 1 else f"up to {at_once} jobs at once"
     return f"repeats {timing.repeats}, warm-up {timing.warmup}, {jobs}, order shuffled"
 

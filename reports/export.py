@@ -63,8 +63,8 @@ def pair_json(study: Study, key: PairKey) -> str:
 def _row(record: RunRecord) -> list[Any]:
     return [
         *(read(record) for read in _ASKED.values()),
-        *map(_finite, map(record.values().get, METRICS)),
-        *map(_finite, map(record.before.get, _SCORES)),
+        *map(_finite_alone(record.values()).get, METRICS),
+        *map(_finite_alone(record.before).get, _SCORES),
         *(read(record) for read in _CIRCUMSTANCES.values()),
     ]
 
@@ -135,7 +135,12 @@ def _run(result: PairResult) -> dict[str, Any]:
 
 
 def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {metric: value for metric in METRICS if (value := _finite(values.get(metric))) is not None}
+    found = _finite_alone(values)
+    return {metric: found[metric] for metric in METRICS if metric in found}
+
+
+def _finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {metric: v for metric, v in values.items() if v is not None and math.isfinite(v)}
 
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:

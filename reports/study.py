@@ -187,7 +187,11 @@ class Study:
 
     def overlapping(self, dataset: str) -> bool:
         """Return whether jobs were allowed to overlap, which makes timings incomparable."""
-        return any(r.provenance.concurrent_jobs > 1 for r in self.records if r.identity.dataset == dataset)
+        return dataset in self._overlapping
+
+    @cached_property
+    def _overlapping(self) -> frozenset[str]:
+        return frozenset(r.identity.dataset for r in self.records if r.provenance.concurrent_jobs > 1)
 
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[str, ...]]:

@@ -15,6 +15,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from reports.figures.fonts import families
+
 # Okabe and Ito (2008): told apart with any common colour vision deficiency, and in print.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -23,7 +25,6 @@ FAINT = "#8a8a8a"
 OUTSIDE = "#d9d9d9"
 
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.titlesize": 9.0,
     "axes.labelsize": 9.0,
@@ -72,7 +73,7 @@ def styled() -> Iterator[None]:
         # A name in a script that the font lacks is drawn as boxes; the report's text has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rcParams.update({**STYLE, "font.family": list(families())})
         yield
 
 

@@ -54,13 +54,13 @@ def metrics_within(study: Study, dataset: str, limit_bytes: int) -> tuple[str, .
 
 
 def _recorded(study: Study, dataset: str) -> set[str]:
-    missing = set(METRICS)
+    found: set[str] = set()
     for pair in study.pairs(dataset):
         for result in _results(study, dataset, pair):
             for record in result.repeats:
-                values, before = record.values(), record.before
-                missing -= {n for n in missing if values.get(n) is not None or before.get(n) is not None}
-    return set(METRICS) - missing
+                for scores in (record.values(), record.before):
+                    found |= {name for name, value in scores.items() if value is not None}
+    return found & set(METRICS)
 
 
 def _results(study: Study, dataset: str, pair: str) -> Iterable[Any]:
