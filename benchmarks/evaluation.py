@@ -13,7 +13,7 @@ from adapters.interface import Problem
 from benchmarks.metrics import intensity, overlap, points, regularity
 from benchmarks.metrics.overlap import Counts
 from benchmarks.metrics.region import bounding_box
-from benchmarks.metrics.surface import surface_distances
+from benchmarks.metrics.surface import label_distances
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.resampling import (
     FloatArray,
@@ -190,8 +190,8 @@ def _label_scores(pair: Pair, whole: sitk.Transform) -> tuple[dict[str, Score], 
     counts = overlap.count(source, target, len(ids))
     spacing_mm = pair.fixed.GetSpacing()[::-1]
     labels: dict[str, dict[str, Score]] = {}
-    for position, (label, label_counts) in enumerate(zip(ids, counts, strict=True), start=1):
-        distances = surface_distances(source == position, target == position, spacing_mm)
+    surfaces = label_distances(source, target, len(ids), spacing_mm)
+    for label, label_counts, distances in zip(ids, counts, surfaces, strict=True):
         labels[names[label]] = {
             **{name: score(label_counts) for name, score in _PER_LABEL.items()},
             "hd95_mm": distances.hd95_mm if distances else None,

@@ -7,12 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lmreg.grid import Grid
-from lmreg.sampling import Interpolant, sample
-
-INVERSION_ITERATIONS = 40
-INVERSION_TOLERANCE_VOXELS = 1e-3
-
 
 def affine_positions(shape: tuple[int, ...], index_map: Tensor, like: Tensor) -> Tensor:
     """Image of every grid index under a homogeneous index map.
@@ -63,45 +57,3 @@ def grid_indices(shape: tuple[int, ...], like: Tensor) -> Tensor:
 def per_component(values: Sequence[float], like: Tensor) -> Tensor:
     """One number per component, shaped so that it multiplies fields of the shape of ``like``, (dim, *spatial)."""
     return like.new_tensor(values).reshape(-1, *(1,) * (like.ndim - 1))
-
-
-def invert_displacement(displacement: Tensor, fixed: Grid, moving: Grid, matrix_mm: Tensor) -> Tensor:
-    """Invert a displacement field by fixed-point iteration (Chen et al. 2008).
-
-    Parameters
-    ----------
-    displacement : Tensor
-        Shape (dim, *fixed shape), in voxels of the fixed grid.
-    fixed, moving : Grid
-        Where the displacement and its inverse live.
-    matrix_mm : Tensor
-        Linear part of the transform, from fixed to moving millimetres.
-
-    Returns
-    -------
-    Tensor
-        Shape (dim, *moving shape), in voxels of the moving grid.
-    """
-    dim = fixed.dim
-    identity = torch.eye(dim + 1, dtype=torch.float64, device=matrix_mm.device)
-    # T(x) = L(x + v(x)) with a linear L, so that x = L⁻¹y − v(x) contracts however large the linear part is.
-    linear = torch.linalg.solve(fixed.affine, matrix_mm.detach() @ fixed.affine)
-    total = displacement + grid_indices(fixed.shape, displacement)
-    inverse_linear = torch.linalg.inv(linear)
-    residual = _apply(inverse_linear, total) - grid_indices(fixed.shape, displacement)
-    start = affine_positions(moving.shape, inverse_linear @ moving.index_map(fixed, identity), displacement)
-    field = Interpolant.from_image(residual, "linear")
-    position = start
-    for _ in range(INVERSION_ITERATIONS):
-        updated = start - sample(field, position)
-        change = float((updated - position).abs().max())
-        position = updated
-        if change < INVERSION_TOLERANCE_VOXELS:
-            break
-    return _apply(fixed.index_map(moving, identity), position) - grid_indices(moving.shape, displacement)
-
-
-def _apply(matrix: Tensor, positions: Tensor) -> Tensor:
-    dim = positions.shape[0]
-    linear, offset = matrix[:dim, :dim].to(positions), matrix[:dim, dim].to(positions)
-    return torch.einsum("ab,b...->a...", linear, positions) + offset.reshape(dim, *(1,) * dim)

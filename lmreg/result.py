@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lmreg.fields import invert_displacement
 from lmreg.grid import Grid
+from lmreg.inversion import invert_displacement
 from lmreg.levenberg_marquardt import Status
 
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import KDTree
 
-from benchmarks.metrics.region import bounding_box, union
+from benchmarks.metrics.overlap import Labels
+from benchmarks.metrics.region import union
 
 Mask = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,34 @@ class SurfaceDistances:
         return float(np.mean(np.concatenate([self.from_source_mm, self.from_target_mm])))
 
 
+def label_distances(
+    source: Labels, target: Labels, n_labels: int, spacing_mm: Sequence[float]
+) -> list[SurfaceDistances | None]:
+    """Return the distances between the surfaces of labels 1 to ``n_labels`` of two label images.
+
+    Parameters
+    ----------
+    source, target : ndarray of int
+        Label images on one grid.
+    n_labels : int
+        The highest label.
+    spacing_mm : sequence of float
+        Voxel size in the order of the array's axes.
+
+    Returns
+    -------
+    list of SurfaceDistances or None
+        None where one of the images lacks the label.
+    """
+    boxes = (ndimage.find_objects(image, n_labels) for image in (source, target))
+    return [
+        surface_distances(source[box] == label, target[box] == label, spacing_mm)
+        if (box := a and b and union(a, b))
+        else None
+        for label, (a, b) in enumerate(zip(*boxes, strict=True), start=1)
+    ]
+
+
 def surface_distances(source: Mask, target: Mask, spacing_mm: Sequence[float]) -> SurfaceDistances | None:
     """Return the distances between two labels' surfaces.
 
@@ -60,17 +91,16 @@ def surface_distances(source: Mask, target: Mask, spacing_mm: Sequence[float]) -
     """
     if not source.any() or not target.any():
         return None
-    box = union(bounding_box(source), bounding_box(target))
-    source_surface, target_surface = _surface(source[box]), _surface(target[box])
-    return SurfaceDistances(
-        _distance_to(target_surface, spacing_mm)[source_surface],
-        _distance_to(source_surface, spacing_mm)[target_surface],
-    )
+    of_source, of_target = (_surface_mm(mask, spacing_mm) for mask in (source, target))
+    return SurfaceDistances(_nearest_mm(of_source, of_target), _nearest_mm(of_target, of_source))
 
 
-def _surface(mask: Mask) -> Mask:
-    return mask & ~ndimage.binary_erosion(mask)
+def _surface_mm(mask: Mask, spacing_mm: Sequence[float]) -> Points:
+    surface = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+    return np.asarray(surface * np.asarray(spacing_mm, dtype=np.float64))
 
 
-def _distance_to(surface: Mask, spacing_mm: Sequence[float]) -> npt.NDArray[np.float64]:
-    return np.asarray(ndimage.distance_transform_edt(~surface, sampling=spacing_mm), dtype=np.float64)
+def _nearest_mm(points_mm: Points, surface_mm: Points) -> Points:
+    # A distance transform would give the distances of all voxels around, which nobody asks for.
+    distances_mm, _ = KDTree(surface_mm).query(points_mm)
+    return np.asarray(distances_mm, dtype=np.float64)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmarks.metrics.region import bounding_box, union
-from benchmarks.metrics.surface import surface_distances
+from benchmarks.metrics.surface import label_distances, surface_distances
 
 
 def test_single_voxels_are_as_far_apart_as_the_spacing_says() -> None:
@@ -53,6 +54,31 @@ def test_missing_label_has_no_distance() -> None:
     some, none = np.ones((3, 3), dtype=bool), np.zeros((3, 3), dtype=bool)
     assert surface_distances(some, none, (1.0, 1.0)) is None
     assert surface_distances(none, some, (1.0, 1.0)) is None
+
+
+def test_distances_are_those_of_a_distance_transform() -> None:
+    rng = np.random.default_rng(0)
+    source, target = (ndimage.gaussian_filter(image, 1.5) > 0.5 for image in rng.random((2, 14, 17, 12)))
+    spacing_mm = (1.5, 0.7, 2.0)
+    surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (source, target)]
+    to_source, to_target = (ndimage.distance_transform_edt(~s, sampling=spacing_mm) for s in surfaces)
+    distances = surface_distances(source, target, spacing_mm)
+    assert distances is not None
+    np.testing.assert_allclose(distances.from_source_mm, to_target[surfaces[0]], atol=1e-12)
+    np.testing.assert_allclose(distances.from_target_mm, to_source[surfaces[1]], atol=1e-12)
+
+
+def test_each_label_is_measured_as_if_it_were_alone() -> None:
+    rng = np.random.default_rng(1)
+    source, target = rng.integers(0, 4, size=(2, 9, 8, 7))
+    source[source == 2], target[target == 3] = 0, 0
+    found = label_distances(source, target, 5, (1.0, 2.0, 3.0))
+    assert [one is None for one in found] == [False, True, True, True, True]
+    alone = surface_distances(source == 1, target == 1, (1.0, 2.0, 3.0))
+    assert found[0] is not None
+    assert alone is not None
+    np.testing.assert_array_equal(np.sort(found[0].from_source_mm), np.sort(alone.from_source_mm))
+    np.testing.assert_array_equal(np.sort(found[0].from_target_mm), np.sort(alone.from_target_mm))
 
 
 def test_boxes() -> None:
