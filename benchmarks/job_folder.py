@@ -50,22 +50,21 @@ class JobFolder:
 
     def _begin(self, folder: Path) -> None:
         # A process that outlived its job for a moment may have written into the kept folder.
-        if _is_empty_folder(self._kept):
-            self._kept.rename(folder)
-        else:
+        if not _renamed_if_empty(self._kept, folder):
             _remove(self._kept)
             folder.mkdir(parents=True, exist_ok=True)
 
     def _end(self, folder: Path) -> None:
-        if _is_empty_folder(folder):
-            folder.rename(self._kept)
-        else:
+        if not _renamed_if_empty(folder, self._kept):
             _remove(folder)
 
 
-def _is_empty_folder(path: Path) -> bool:
-    with suppress(OSError), os.scandir(path) as entries:
-        return not path.is_symlink() and next(entries, None) is None
+def _renamed_if_empty(folder: Path, target: Path) -> bool:
+    """Rename a folder with nothing in it; tell whether that came about, whatever others do to it meanwhile."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        if not folder.is_symlink() and next(entries, None) is None:
+            folder.rename(target)
+            return True
     return False
 
 

@@ -53,7 +53,7 @@ def pair_json(study: Study, key: PairKey) -> str:
         "kind": identity.kind,
         "subjects": list(identity.subjects),
         "dimension": identity.dimension,
-        "before": _defined(before),
+        "before": _finite_alone(before),
         "labels_before": next((_labels(found) for found in labels_before if found), {}),
         "runs": {label: _run(results[label]) for label in order if label in results},
     }
@@ -120,7 +120,7 @@ def _run(result: PairResult) -> dict[str, Any]:
     return {
         "status": str(result.status),
         "track": first.identity.track,
-        "scores": _defined({metric: result.value(metric) for metric in METRICS}),
+        "scores": _finite_alone({metric: result.value(metric) for metric in METRICS}),
         "labels": _labels(first.labels),
         "repeats": [
             {
@@ -145,10 +145,6 @@ def _finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
 
 def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:
     return {name: {metric: _finite(v) for metric, v in scores.items()} for name, scores in labels.items()}
-
-
-def _defined(scores: Mapping[str, float | None]) -> dict[str, float]:
-    return {metric: value for metric, value in scores.items() if value is not None}
 
 
 def _finite(value: float | None) -> float | None:

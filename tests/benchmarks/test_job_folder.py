@@ -50,6 +50,18 @@ def test_what_comes_into_the_kept_folder_between_jobs_is_not_seen(folder: JobFol
         assert list((tmp_path / "worker" / "second").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_kept_is_removed(folder: JobFolder, tmp_path: Path) -> None:
+    with folder.of("first"):
+        pass
+    (kept,) = (tmp_path / "worker").iterdir()
+    with folder.of("second"):
+        kept.mkdir()
+        (kept / "in the way").write_text("")
+    with folder.of("third"):
+        assert children(tmp_path) == ["third"]
+        assert list((tmp_path / "worker" / "third").iterdir()) == []
+
+
 @pytest.mark.parametrize("replaced_by", ["nothing", "file", "link"])
 def test_a_job_may_do_to_its_folder_what_it_likes(
     folder: JobFolder, tmp_path: Path, replaced_by: str
