@@ -9,6 +9,8 @@ from functools import cached_property
 from statistics import fmean, median
 from typing import NamedTuple
 
+from msgspec import structs
+
 from benchmarks.catalogue import METRICS
 from benchmarks.records import Identity, RunRecord, Status
 
@@ -152,7 +154,7 @@ def without_threads(label: str, threads: int) -> str:
 def _relabelled(record: RunRecord, label: str) -> RunRecord:
     if label == record.identity.run:
         return record
-    return record.model_copy(update={"identity": record.identity.model_copy(update={"run": label})})
+    return structs.replace(record, identity=structs.replace(record.identity, run=label))
 
 
 def pair_results(records: Iterable[RunRecord]) -> Mapping[PairKey, Mapping[str, PairResult]]:

@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from benchmarks.config import Config, RunConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
@@ -150,7 +152,7 @@ def _first_pairs(plan: Plan, count: int) -> set[tuple[str, str]]:
 
 def _named(job: Job, name: str) -> Job:
     """Return the job under another name; its id is its own whatever an id is made of."""
-    identity = job.identity.model_copy(update={"run": name})
+    identity = structs.replace(job.identity, run=name)
     digest = hashlib.sha256(f"{job.job_id}/{name}".encode()).hexdigest()[: len(job.job_id)]
     return replace(job, job_id=digest, identity=identity, keep_panels=False, keep_transform=False)
 

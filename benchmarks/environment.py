@@ -10,11 +10,13 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import psutil
 
+from benchmarks.frozen import Frozen, decoded, indented
 from benchmarks.memory import MIB
 from benchmarks.processors import SYSTEM, text_of
-from benchmarks.records import Frozen
+from benchmarks.whole_files import write_whole
 
 FOLDER = "environments"
 _CONTAINER_MARKS = {
@@ -24,7 +26,7 @@ _CONTAINER_MARKS = {
 }
 
 
-class Environment(Frozen):
+class Environment(Frozen, kw_only=True):
     """Everything needed to set up the same software on the same kind of machine again.
 
     Attributes
@@ -74,7 +76,7 @@ class Environment(Frozen):
     @property
     def digest(self) -> str:
         """Hash of all of it, by which records name it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
 
 def describe_environment(commit: str, dirty: bool, diff_sha256: str, gpu: str) -> Environment:
@@ -112,11 +114,8 @@ def store_environment(results: Path, environment: Environment) -> str:
     """Keep an environment in a results folder unless it is there, and return its digest."""
     path = results / FOLDER / f"{environment.digest}.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Workers of several backends come here at once: each writes its own file, and the last rename wins.
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        partial.write_text(environment.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        # Workers of several backends may come here at once.
+        write_whole(path, indented(environment))
     return environment.digest
 
 
@@ -125,7 +124,7 @@ def load_environment(results: Path, digest: str) -> Environment | None:
     path = results / FOLDER / f"{digest}.json"
     if not digest.isalnum() or not path.is_file():
         return None
-    return Environment.model_validate_json(path.read_bytes())
+    return decoded(path.read_bytes(), Environment)
 
 
 @cache

@@ -25,11 +25,12 @@ from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
 from benchmarks.parameter_sets import build_params
+from benchmarks.plain_data import plain
 from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import probes_mm
 from benchmarks.provenance import Witness, effective_threads
-from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status, storable
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
 from benchmarks.stacks import write_stacks
 from benchmarks.transform_artefacts import kept_transform
 from benchmarks.worker_protocol import WorkerSettings
@@ -52,7 +53,7 @@ class Told:
     statistics: dict[str, Any] = field(default_factory=dict)
     effective: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
-    trace: tuple[tuple[float, ...], ...] = ()
+    trace: tuple[tuple[float | None, ...], ...] = ()
 
 
 @dataclass
@@ -340,19 +341,12 @@ def _summarise(gradients: Gradients) -> Gradient:
 
 def _told(registration: Registration) -> Told:
     return Told(
-        statistics=_plain(registration.statistics),
-        effective=_plain(registration.effective),
-        schedule=_plain(registration.schedule),
-        trace=tuple(tuple(map(float, level)) for level in registration.trace),
+        statistics=plain(registration.statistics),
+        effective=plain(registration.effective),
+        schedule=plain(registration.schedule),
+        trace=tuple(tuple(map(_finite, level)) for level in registration.trace),
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return the value in types that JSON knows."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {storable(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, bool | int | float | None) else storable(str(value))
+def _finite(cost: float) -> float | None:
+    return float(cost) if np.isfinite(cost) else None

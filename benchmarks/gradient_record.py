@@ -9,7 +9,7 @@ from benchmarks.frozen import Frozen
 ImageName = Literal["moving", "fixed"]
 
 
-class GradientCheckRequest(Frozen):
+class GradientCheckRequest(Frozen, kw_only=True):
     """How a backend's gradient is compared with differences of its own solve.
 
     Attributes
@@ -30,7 +30,7 @@ class GradientCheckRequest(Frozen):
     version: str
 
 
-class DirectionalDerivative(Frozen):
+class DirectionalDerivative(Frozen, kw_only=True):
     """The derivative of the loss along one direction, twice.
 
     Attributes
@@ -55,7 +55,7 @@ class DirectionalDerivative(Frozen):
     step: float
 
 
-class GradientCheck(Frozen):
+class GradientCheck(Frozen, kw_only=True):
     """The backward pass of a job compared with differences of its solve.
 
     Attributes

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import psutil
 import typer
 import yaml
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 
@@ -137,12 +139,12 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
             run_jobs(plan.jobs[:1], workers, store, lambda _: None, lambda _: None)
         (one,) = store.read()
     scores = {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
-    one = one.model_copy(update={"artefacts": {}, "labels": scores, "labels_before": scores})
-    with results.store.path.open("w") as file:
+    one = structs.replace(one, artefacts={}, labels=scores, labels_before=scores)
+    with results.store.path.open("wb") as file:
         for number, job in enumerate(plan.jobs):
             seconds = {stage: value * (1 + number % 7 / 10) for stage, value in one.seconds.items()}
             changes = {"job_id": job.job_id, "identity": job.identity, "seconds": seconds}
-            file.write(one.model_copy(update=changes).model_dump_json() + "\n")
+            file.write(msgspec.json.encode(structs.replace(one, **changes)) + b"\n")
 
 
 _OVERLAPS = (

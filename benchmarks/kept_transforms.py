@@ -5,6 +5,7 @@ SimpleITK is not needed to read them: reports may.
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from benchmarks.artefact_files import read_artefact
+from benchmarks.whole_files import write_whole
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -190,11 +192,9 @@ def write_kept(path: Path, kept: KeptTransform) -> None:
         arrays |= _map_arrays("true", kept.true)
     if kept.sections is not None:
         arrays["sections"] = np.asarray(kept.sections)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    partial.replace(path)
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def read_kept(folder: Path, name: str) -> KeptTransform:

@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from threading import Lock
 
+from msgspec import structs
+
 from benchmarks.guardian import Guardian
 from benchmarks.plan import Job
 from benchmarks.provenance import Witness
@@ -75,7 +77,7 @@ class LocalWorkers(Workers):
         else:
             record = answer.record
             self._give_back(key, worker, reusable=answer.reusable and not self._settings.fresh_workers)
-        return record.model_copy(update={"wall_s": time.monotonic() - start})
+        return structs.replace(record, wall_s=time.monotonic() - start)
 
     def _take(self, key: _Key) -> WorkerProcess:
         with self._lock:

@@ -9,19 +9,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+import msgspec
 
 from benchmarks.config_file import ConfigError
-from benchmarks.records import Frozen, RunRecord
+from benchmarks.frozen import Frozen, decoded, indented
+from benchmarks.records import RunRecord
+from benchmarks.whole_files import write_whole
 
 FOLDER = "calibrations"
 # Share of A/A comparisons that the floor covers.
 COVERED = 0.95
 DRAWS_PER_PAIR = 400
 
+_Times = Annotated[tuple[float, ...], msgspec.Meta(min_length=1)]
 
-class PairTimes(Frozen):
+
+class PairTimes(Frozen, kw_only=True):
     """Forward times of one pair under two names.
 
     Attributes
@@ -34,11 +39,11 @@ class PairTimes(Frozen):
 
     dataset: str
     pair_id: str
-    first: tuple[float, ...] = Field(min_length=1)
-    second: tuple[float, ...] = Field(min_length=1)
+    first: _Times
+    second: _Times
 
 
-class Calibration(Frozen):
+class Calibration(Frozen, kw_only=True):
     """What running one backend twice under two names showed.
 
     Attributes
@@ -63,7 +68,7 @@ class Calibration(Frozen):
     backend: str
     commit: str
     measured_utc: str
-    pairs: tuple[PairTimes, ...] = Field(min_length=1)
+    pairs: Annotated[tuple[PairTimes, ...], msgspec.Meta(min_length=1)]
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -117,10 +122,7 @@ def save_calibration(results_dir: Path, calibration: Calibration) -> Path:
     """Keep a calibration for all benchmarks of a results folder; an older one of its kind gives way."""
     name = hashlib.sha256(repr(calibration.key).encode()).hexdigest()[:16]
     path = results_dir / FOLDER / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, indented(calibration))
     return path
 
 
@@ -135,8 +137,8 @@ def load_noise_floors(results_dir: Path) -> NoiseFloors:
     found = []
     for path in sorted((results_dir / FOLDER).glob("*.json")):
         try:
-            found.append(Calibration.model_validate_json(path.read_bytes()))
-        except ValidationError as error:
+            found.append(decoded(path.read_bytes(), Calibration))
+        except ValueError as error:
             said = " ".join(str(error).split())
             raise ConfigError(f"{path}: no calibration of this version; calibrate again: {said}") from None
     return NoiseFloors(tuple(found))

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from benchmarks.config import RunConfig
 from benchmarks.config_file import ConfigError, first_problem
 from benchmarks.names import nearest_hint
+from benchmarks.plain_data import plain
 from benchmarks.plugins import adapter_class
 from datasets.pair import PairInfo
 
@@ -154,8 +155,8 @@ def _check_names(params_class: type[Any], given: Mapping[str, Any], place: str) 
 
 def dumped(params: Any) -> dict[str, Any]:
     """Return validated parameters as plain data, defaults resolved."""
-    plain: dict[str, Any] = TypeAdapter(type(params)).dump_python(params, mode="json")
-    return plain
+    found: dict[str, Any] = plain(TypeAdapter(type(params)).dump_python(params, mode="json"))
+    return found
 
 
 def _short(value: Any) -> str:

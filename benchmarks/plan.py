@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec import structs
 
 from adapters.interface import Adapter, DifferentiableAdapter
 from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunLimitsConfig
@@ -30,8 +32,8 @@ from datasets.fetching import FetchRequest
 from datasets.pair import PairInfo
 
 # What a run is called and where it stands, and what follows from a pair and its dataset: no part of what a job is.
-_TOLD_ELSEWHERE = {"run", "track", "conditions", "undisturbed"}
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
+_TOLD_ELSEWHERE: dict[str, Any] = {"run": "", "track": "matched", "conditions": {}, "undisturbed": ""}
+_CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True)
@@ -219,10 +221,8 @@ def job_id(identity: Identity, twin: int = 0) -> str:
     twin : int
         How often the same config asks for the same before, under other labels: each is measured by itself.
     """
-    content = identity.model_dump(mode="json", exclude=_TOLD_ELSEWHERE)
-    if twin:
-        content["twin"] = twin
-    return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()[:20]
+    content = _CANONICAL.encode(structs.replace(identity, **_TOLD_ELSEWHERE))
+    return hashlib.sha256(content + b"|%d" % twin if twin else content).hexdigest()[:20]
 
 
 def job_limits(of_all: LimitsConfig, of_run: RunLimitsConfig) -> Limits:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
+import msgspec
 
 from benchmarks.garbage import collector_paused
 from benchmarks.records import RunRecord, Status
@@ -76,7 +76,7 @@ class RecordStore:
         StoreError
             When the disk is full, or the file cannot be written for another reason.
         """
-        line = record.model_dump_json().encode() + b"\n"
+        line = msgspec.json.encode(record) + b"\n"
         try:
             with self._opened() as file:
                 end = os.fstat(file).st_size
@@ -121,17 +121,19 @@ class RecordStore:
         ValueError
             When a complete line is not a record; the message names file and line.
         """
+        decode = msgspec.json.Decoder(RunRecord).decode
         records = []
         with collector_paused():
             for number, line in self._lines():
                 try:
-                    records.append(RunRecord.model_validate_json(line))
-                except ValidationError as error:
+                    records.append(decode(line))
+                except msgspec.ValidationError as error:
+                    raise ValueError(
+                        f"{self.path}:{number}: not a record of this version: {error}"
+                    ) from error
+                except msgspec.DecodeError:
                     # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                    if error.errors()[0]["type"] != "json_invalid":
-                        raise ValueError(
-                            f"{self.path}:{number}: not a record of this version: {error}"
-                        ) from error
+                    continue
         return records
 
     def heads(self) -> list[Head]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from msgspec import Meta, field, structs
 
 from benchmarks.catalogue import METRICS
-from benchmarks.frozen import Frozen as Frozen
+from benchmarks.frozen import Frozen
 from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
+from benchmarks.plain_data import storable
 
 
 class Status(StrEnum):
@@ -25,17 +26,11 @@ class Status(StrEnum):
     KILLED = "killed"
 
 
-def storable(text: str) -> str:
-    """Return text with escapes for what UTF-8 cannot hold, as file names and messages of libraries may."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-StorableText = Annotated[str, AfterValidator(storable)]
 Track = Literal["matched", "recommended", "reference"]
 Scores = dict[str, float | None]
 
 
-class Identity(Frozen):
+class Identity(Frozen, kw_only=True):
     """What was asked for: everything that the job id is made of, what the run is called, and nothing measured.
 
     Attributes
@@ -92,15 +87,15 @@ class Identity(Frozen):
     subjects: tuple[str, ...]
     dimension: Literal[2, 3]
     seed: int
-    repeat: Annotated[int, Field(ge=0)]
-    threads: Annotated[int, Field(ge=1)]
+    repeat: Annotated[int, Meta(ge=0)]
+    threads: Annotated[int, Meta(ge=1)]
     device: str
     gradient_check: GradientCheckRequest | None = None
-    conditions: dict[str, float] = Field(default_factory=dict)
+    conditions: dict[str, float] = field(default_factory=dict)
     undisturbed: str = ""
 
 
-class Failure(Frozen):
+class Failure(Frozen, kw_only=True):
     """Where and why a job did not reach ``ok``.
 
     Attributes
@@ -114,11 +109,15 @@ class Failure(Frozen):
     """
 
     stage: str
-    message: StorableText
-    detail: StorableText = ""
+    message: str
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "message", storable(self.message))
+        structs.force_setattr(self, "detail", storable(self.detail))
 
 
-class Gradient(Frozen):
+class Gradient(Frozen, kw_only=True):
     """What the backward pass returned.
 
     Attributes
@@ -140,7 +139,7 @@ class Gradient(Frozen):
         return self.finite and bool(self.moving_norm) and bool(self.parameters_norm)
 
 
-class Provenance(Frozen):
+class Provenance(Frozen, kw_only=True):
     """Under what circumstances the job ran.
 
     Attributes
@@ -196,7 +195,7 @@ class Provenance(Frozen):
     cpu_mhz_after: float | None = None
 
 
-class RunRecord(BaseModel):
+class RunRecord(Frozen, kw_only=True):
     """One line of the store.
 
     Attributes
@@ -233,8 +232,8 @@ class RunRecord(BaseModel):
         Solver statistics; the schedule in the backend's own units.
     schedule : dict
         The schedule in common units, for backends that tell it; keys as in ``adapters.schedule.Schedule``.
-    trace : tuple of tuple of float
-        Cost per iteration, per level.
+    trace : tuple of tuple of float or None
+        Cost per iteration, per level; None where it is not finite.
     artefacts : dict of str to str
         Paths relative to the results folder.
     probes_mm : tuple of tuple of float
@@ -243,27 +242,25 @@ class RunRecord(BaseModel):
         Circumstances.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
-
     job_id: str
     status: Status
     wall_s: float | None = None
     identity: Identity
     failure: Failure | None = None
-    seconds: dict[str, float] = Field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     peak_rss_mib: float | None = None
     peak_cuda_mib: float | None = None
-    before: Scores = Field(default_factory=dict)
-    after: Scores = Field(default_factory=dict)
-    labels: dict[str, Scores] = Field(default_factory=dict)
-    labels_before: dict[str, Scores] = Field(default_factory=dict)
+    before: Scores = field(default_factory=dict)
+    after: Scores = field(default_factory=dict)
+    labels: dict[str, Scores] = field(default_factory=dict)
+    labels_before: dict[str, Scores] = field(default_factory=dict)
     gradient: Gradient | None = None
     gradient_check: GradientCheck | None = None
-    statistics: dict[str, Any] = Field(default_factory=dict)
-    effective: dict[str, Any] = Field(default_factory=dict)
-    schedule: dict[str, Any] = Field(default_factory=dict)
-    trace: tuple[tuple[float, ...], ...] = ()
-    artefacts: dict[str, str] = Field(default_factory=dict)
+    statistics: dict[str, Any] = field(default_factory=dict)
+    effective: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
+    trace: tuple[tuple[float | None, ...], ...] = ()
+    artefacts: dict[str, str] = field(default_factory=dict)
     probes_mm: tuple[tuple[float, ...], ...] = ()
     provenance: Provenance
 

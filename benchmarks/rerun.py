@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from msgspec import structs
+
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.environment import Environment, load_environment
@@ -202,7 +204,7 @@ def _environments(found: FoundRecord, repeated: RunRecord, scratch: Path) -> lis
 
 
 def _plain(environment: Environment) -> dict[str, object]:
-    return {name: value for name, value in environment if name != "distributions"}
+    return {name: value for name, value in structs.asdict(environment).items() if name != "distributions"}
 
 
 def _packages(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

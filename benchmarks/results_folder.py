@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from pydantic import ValidationError
+from msgspec import structs
 
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
+from benchmarks.frozen import Frozen, decoded, indented
 from benchmarks.plan import Job, Plan
 from benchmarks.record_store import Head, RecordStore, latest
-from benchmarks.records import Frozen, RunRecord, Track
+from benchmarks.records import RunRecord, Track
 from benchmarks.run_lock import held
 from benchmarks.selection import Filter, matches
+from benchmarks.whole_files import write_whole
 
 # What a config says of the report alone.
 SHOWN = ("title", "description", "report", "figures", "gates")
@@ -35,7 +37,7 @@ class PlannedJob(NamedTuple):
     pair_id: str
 
 
-class Manifest(Frozen):
+class Manifest(Frozen, kw_only=True):
     """What the last run set out to do.
 
     Attributes
@@ -110,7 +112,7 @@ class StoredRun:
         jobs = tuple(job for job in self.manifest.jobs if matches(job, filters))
         return StoredRun(
             self.config.model_copy(update={"gates": ()}),
-            self.manifest.model_copy(update={"jobs": jobs}),
+            structs.replace(self.manifest, jobs=jobs),
             tuple(record for record in self.records if matches(record.identity, filters)),
             tuple(selection),
         )
@@ -146,7 +148,6 @@ class ResultsFolder:
 
     def begin(self, plan: Plan, source: str, overrides: Sequence[str]) -> None:
         """Write down what is about to run."""
-        self.path.mkdir(parents=True, exist_ok=True)
         manifest = Manifest(
             source=source,
             overrides=tuple(overrides),
@@ -155,8 +156,8 @@ class ResultsFolder:
             left_out=plan.left_out,
         )
         text = yaml.safe_dump(plan.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
-        _replace(self.path / "config.yaml", text)
-        _replace(self.path / "run.json", manifest.model_dump_json(indent=1) + "\n")
+        write_whole(self.path / "config.yaml", text.encode())
+        write_whole(self.path / "run.json", indented(manifest))
 
     def begun(self) -> tuple[Config, Manifest]:
         """Read what the last run set out to do.
@@ -168,7 +169,7 @@ class ResultsFolder:
         """
         with self._readable():
             config = Config.model_validate(yaml.safe_load((self.path / "config.yaml").read_text()))
-            return config, Manifest.model_validate_json((self.path / "run.json").read_text())
+            return config, decoded((self.path / "run.json").read_bytes(), Manifest)
 
     def heads(self) -> list[Head]:
         """Read what resuming needs of all records.
@@ -203,7 +204,7 @@ class ResultsFolder:
             raise ConfigError(
                 f"{self.path}: holds no run yet; start one with 'python -m benchmarks run'"
             ) from None
-        except (ValidationError, ValueError, yaml.YAMLError) as error:
+        except (ValueError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
             raise ConfigError(f"{self.path}: was written by another version or is damaged: {said}") from None
 
@@ -219,12 +220,5 @@ def _as_planned(record: RunRecord, job: PlannedJob) -> RunRecord:
     """Return the record under the names that the config has now, which are no part of what was measured."""
     if (record.identity.run, record.identity.track) == (job.run, job.track):
         return record
-    named = record.identity.model_copy(update={"run": job.run, "track": job.track})
-    return record.model_copy(update={"identity": named})
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    named = structs.replace(record.identity, run=job.run, track=job.track)
+    return structs.replace(record, identity=named)

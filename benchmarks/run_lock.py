@@ -10,16 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from benchmarks.config_file import ConfigError
-from benchmarks.records import Frozen
+from benchmarks.frozen import Frozen, decoded, indented
 
 # Somebody who asks who holds the lock holds it for a moment.
 _PATIENCE_S = 0.5
 
 
-class Holder(Frozen):
+class Holder(Frozen, kw_only=True):
     """The process that works in a results folder.
 
     Attributes
@@ -63,7 +62,7 @@ def held(folder: Path) -> Iterator[None]:
         me = Holder(
             pid=os.getpid(), host=platform.node(), since_utc=datetime.now(UTC).isoformat(timespec="seconds")
         )
-        description.write_text(me.model_dump_json() + "\n")
+        description.write_bytes(indented(me))
         yield
     finally:
         with suppress(OSError):
@@ -85,6 +84,6 @@ def holder(folder: Path) -> Holder | None:
 
 def _described(folder: Path) -> Holder | None:
     try:
-        return Holder.model_validate_json((folder / "run.holder.json").read_text())
-    except (OSError, ValidationError):
+        return decoded((folder / "run.holder.json").read_bytes(), Holder)
+    except (OSError, ValueError):
         return None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from benchmarks.frozen import Frozen
 from benchmarks.names import nearest_hint
 
 
-class Section(Frozen):
-    """A mapping of a config file; an unknown key is an error that names the nearest valid one."""
+class Section(BaseModel):
+    """An immutable mapping of a config file; an unknown key is an error that names the nearest valid one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.frozen import Frozen
 
 
-class SectionDrift(Frozen):
+class SectionDrift(Frozen, kw_only=True):
     """One section that a run's transforms reach.
 
     Attributes
@@ -21,7 +21,7 @@ class SectionDrift(Frozen):
     drift_mm: float | None
 
 
-class Crop(Frozen):
+class Crop(Frozen, kw_only=True):
     """The largest rectangle of the reference section that all sections cover, once aligned.
 
     Attributes
@@ -41,7 +41,7 @@ class Crop(Frozen):
     share: float
 
 
-class AlignedStack(Frozen):
+class AlignedStack(Frozen, kw_only=True):
     """What became of the stack under one run.
 
     Attributes
@@ -62,7 +62,7 @@ class AlignedStack(Frozen):
     note: str = ""
 
 
-class StackAlignment(Frozen):
+class StackAlignment(Frozen, kw_only=True):
     """A dataset whose pairs are consecutive sections, and how each run aligned them.
 
     Attributes

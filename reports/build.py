@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from pydantic_core import to_json
+import msgspec
 
 from benchmarks.config import Config
 from benchmarks.gates import evaluate_gates
@@ -135,7 +135,7 @@ def _write_if(path: Path, text: str | None) -> None:
 
 
 def _stacks_json(stacks: Sequence[StackAlignment]) -> str:
-    return to_json([stack.model_dump(mode="json") for stack in stacks], indent=1).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(stacks), indent=1).decode() + "\n"
 
 
 def _remove_others(folder: Path, below: str, suffix: str, keep: set[str]) -> None:

@@ -10,13 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
+from msgspec import structs
 from pydantic import TypeAdapter
 
 from benchmarks.config import Config
+from benchmarks.frozen import Frozen, decoded, indented
 from benchmarks.gates import GateResult, evaluate_gates
 from benchmarks.noise import Calibration, NoiseFloors
-from benchmarks.records import Frozen, RunRecord
+from benchmarks.records import RunRecord
 from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_text
 from reports.pictures import Pictures
@@ -33,7 +36,7 @@ _ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'`,;:]+/)+")
 _PICTURES = TypeAdapter(dict[str, Pictures])
 
 
-class RunFacts(Frozen):
+class RunFacts(Frozen, kw_only=True):
     """What a published run is, beside its config and records.
 
     Attributes
@@ -90,7 +93,7 @@ class PublishedRun:
         hosts = sorted({record.provenance.host for record in records})
         names = {host: f"machine {number}" for number, host in enumerate(hosts, start=1)}
         calibrations = tuple(
-            one.model_copy(update={"host": names[one.host]})
+            structs.replace(one, host=names[one.host])
             for one in background.noise.calibrations
             if one.host in names
         )
@@ -137,12 +140,11 @@ class PublishedRun:
         """Keep it below ``docs/results/`` of a repository."""
         folder = root / FOLDER / self.name
         folder.mkdir(parents=True, exist_ok=True)
-        lines = "".join(record.model_dump_json() + "\n" for record in self.records)
-        (folder / RECORDS).write_bytes(lzma.compress(lines.encode(), preset=9))
+        lines = b"".join(msgspec.json.encode(record) + b"\n" for record in self.records)
+        (folder / RECORDS).write_bytes(lzma.compress(lines, preset=9))
         config = yaml.safe_dump(self.config.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
         (folder / CONFIG).write_text(config, encoding="utf-8", newline="\n")
-        facts = self.facts.model_dump_json(indent=1) + "\n"
-        (folder / RUN).write_text(facts, encoding="utf-8", newline="\n")
+        (folder / RUN).write_bytes(indented(self.facts))
 
 
 def load_published(root: Path) -> tuple[PublishedRun, ...]:
@@ -163,8 +165,8 @@ def _load(folder: Path) -> PublishedRun:
     lines = lzma.decompress((folder / RECORDS).read_bytes()).splitlines()
     return PublishedRun(
         Config.model_validate(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))),
-        tuple(RunRecord.model_validate_json(line) for line in lines),
-        RunFacts.model_validate_json((folder / RUN).read_bytes()),
+        tuple(decoded(line, RunRecord) for line in lines),
+        decoded((folder / RUN).read_bytes(), RunFacts),
     )
 
 
@@ -181,24 +183,19 @@ def without_paths(value: Any) -> Any:
 
 def _public(record: RunRecord, names: Mapping[str, str]) -> RunRecord:
     failure = record.failure
-    shown = (
-        failure.model_copy(update={"detail": "", "message": without_paths(failure.message)})
-        if failure
-        else None
-    )
+    shown = structs.replace(failure, detail="", message=without_paths(failure.message)) if failure else None
     circumstances = {"host": names[record.provenance.host], "environment": ""}
     identity = {
         "params": without_paths(record.identity.params),
         "dataset_params": without_paths(record.identity.dataset_params),
     }
-    return record.model_copy(
-        update={
-            "failure": shown,
-            "identity": record.identity.model_copy(update=identity),
-            "provenance": record.provenance.model_copy(update=circumstances),
-            "effective": without_paths(record.effective),
-            "schedule": without_paths(record.schedule),
-            "statistics": without_paths(record.statistics),
-            "trace": (),
-        }
+    return structs.replace(
+        record,
+        failure=shown,
+        identity=structs.replace(record.identity, **identity),
+        provenance=structs.replace(record.provenance, **circumstances),
+        effective=without_paths(record.effective),
+        schedule=without_paths(record.schedule),
+        statistics=without_paths(record.statistics),
+        trace=(),
     )

@@ -20,7 +20,7 @@ MOST_PANELS = 9
 PANEL_IN = (2.9, 1.75)
 LEFT_IN, BOTTOM_IN, TOP_IN, GAP_X_IN, GAP_Y_IN = 0.65, 0.55, 0.3, 0.65, 0.6
 
-Trace = tuple[tuple[float, ...], ...]
+Trace = tuple[tuple[float | None, ...], ...]
 
 CONVERGENCE = (
     "The solver's own cost at each iteration, a line per pair (the first {most} at most). Axes have their own scales: "
@@ -90,7 +90,7 @@ def _draw(axes: Axes, traces: Mapping[str, Trace], colour: str) -> None:
             iterations = np.arange(start, start + len(level))
             # Levels are not joined: their costs are of different images.
             axes.plot(
-                iterations, level, color=colour, linewidth=1.0, alpha=0.75,
+                iterations, np.array(level, dtype=float), color=colour, linewidth=1.0, alpha=0.75,
                 marker="o" if len(level) < 8 else "", markersize=2.5,
             )  # fmt: skip
             start += len(level)

@@ -3,6 +3,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 import SimpleITK as sitk
 import yaml
@@ -77,13 +78,14 @@ def make_record():
             "host": "here",
             "started_utc": "2026-01-01T00:00:00.000+00:00",
         }
-        return RunRecord(
-            job_id=job_id,
-            identity=asked | (identity or {}),
-            status=status,
-            provenance=circumstances,
+        told = {
+            "job_id": job_id,
+            "identity": asked | (identity or {}),
+            "status": status,
+            "provenance": circumstances,
             **fields,
-        )
+        }
+        return msgspec.convert(told, RunRecord)
 
     return build
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
+from benchmarks.frozen import decoded
 from benchmarks.record_store import RecordStore
 
 STORED = Path(__file__).parents[2] / "docs" / "results" / "embedded" / "records.jsonl.xz"
@@ -24,20 +26,18 @@ def store(tmp_path):
     def build(name, change=lambda record: record):
         records = RecordStore(tmp_path / name / "records.jsonl")
         for line in lines:
-            records.append(change(RunRecord.model_validate_json(line)))
+            records.append(change(decoded(line, RunRecord)))
         return str(tmp_path / name)
 
     return build
 
 
 def worse(record):
-    return record.model_copy(update={"after": record.after | {"dice": 0.1}})
+    return structs.replace(record, after=record.after | {"dice": 0.1})
 
 
 def slower(record):
-    return record.model_copy(
-        update={"seconds": {stage: 3 * seconds for stage, seconds in record.seconds.items()}}
-    )
+    return structs.replace(record, seconds={stage: 3 * seconds for stage, seconds in record.seconds.items()})
 
 
 @pytest.mark.parametrize(("change", "code"), [(lambda record: record, 0), (worse, 1), (slower, 3)])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from benchmarks.aggregation import pair_results
 from benchmarks.config import Config
@@ -321,8 +322,8 @@ def checked(make: Make, pair: str, check: GradientCheck | None) -> RunRecord:
     good = Gradient(finite=True, moving_norm=1e-5, fixed_norm=1.0, parameters_norm=1.0)
     record = make("ours", pair, gradient=good)
     request = GradientCheckRequest(directions=8, seed=0, step=0.004, version="1")
-    identity = record.identity.model_copy(update={"gradient_check": request})
-    return record.model_copy(update={"identity": identity, "gradient_check": check})
+    identity = structs.replace(record.identity, gradient_check=request)
+    return structs.replace(record, identity=identity, gradient_check=check)
 
 
 def found(cosine: float | None, ratio: float | None, note: str = "") -> GradientCheck:
@@ -353,7 +354,7 @@ def test_gradient_gate_demands_what_was_checked(
 
 
 def test_gradient_gate_demands_the_check_where_it_was_asked_alone(make: Make) -> None:
-    unchecked = checked(make, "p1", None).model_copy(update={"identity": make("ours", "p1").identity})
+    unchecked = structs.replace(checked(make, "p1", None), identity=make("ours", "p1").identity)
     assert evaluate(RIGHT, [checked(make, "p0", found(1.0, 1.0)), unchecked]).passed
     result = evaluate(RIGHT, [unchecked])
     assert not result.passed
@@ -406,9 +407,7 @@ def test_text_of_a_gate(gate: dict[str, Any], text: str) -> None:
 
 
 def test_pair_result_keeps_the_start_of_a_failed_job(make: Make) -> None:
-    failed = make("ours", "p", status=Status.FAILED).model_copy(
-        update={"before": {"dice": 0.5, "tre_mm": None}}
-    )
+    failed = structs.replace(make("ours", "p", status=Status.FAILED), before={"dice": 0.5, "tre_mm": None})
     ((result,),) = (list(runs.values()) for runs in pair_results([failed]).values())
     assert (result.before("dice"), result.before("tre_mm"), result.value("dice")) == (0.5, None, None)
 

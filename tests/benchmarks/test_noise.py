@@ -3,6 +3,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from benchmarks.config_file import ConfigError
 from benchmarks.noise import Calibration, PairTimes, load_noise_floors, save_calibration
@@ -61,11 +62,11 @@ def test_a_calibration_is_found_for_its_machine_device_and_threads_alone(tmp_pat
     record = make_record("a")
     assert floors.of([record, record]) == ours
     assert floors.of([]) is None
-    single = record.model_copy(update={"identity": record.identity.model_copy(update={"threads": 1})})
+    single = structs.replace(record, identity=structs.replace(record.identity, threads=1))
     assert floors.of([single]) == other
     assert floors.of([record, single]) is None
     for change in ({"host": "elsewhere"}, {"concurrent_jobs": 2}, {"cpu": "another"}):
-        moved = record.model_copy(update={"provenance": record.provenance.model_copy(update=change)})
+        moved = structs.replace(record, provenance=structs.replace(record.provenance, **change))
         assert floors.of([moved]) is None
 
 

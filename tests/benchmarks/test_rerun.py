@@ -1,6 +1,7 @@
 import itertools
 
 import pytest
+from msgspec import structs
 
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
@@ -39,7 +40,7 @@ def repeat(tmp_path):
     def again(folder, run, **changes):
         record = of_run(folder, run)
         if changes:
-            record = record.model_copy(update=changes)
+            record = structs.replace(record, **changes)
             folder.store.append(record)
         found = find_record(folder.path.parent, record.job_id[:10])
         assert found.record == record
@@ -77,7 +78,7 @@ def test_the_limits_of_the_run_hold_for_its_repetition(toy_config, tmp_path, mak
     folder = ResultsFolder(tmp_path / "results" / "toy")
     folder.begin(plan, "toy.yaml", [])
     (job,) = plan.jobs
-    identity = job.identity.model_dump() | {"run": "hanging"}
+    identity = structs.asdict(job.identity) | {"run": "hanging"}
     folder.store.append(make_record(job.job_id, status="timeout", identity=identity))
     compared = repeat(folder, "hanging")
     assert compared.repeated.status is Status.TIMEOUT
@@ -105,13 +106,13 @@ def test_a_time_beyond_the_noise_floor_is_a_difference_on_the_same_machine(store
     assert compared.same_outcome
     assert compared.noise_floor == pytest.approx(1.5)
     assert not compared.same_time
-    elsewhere = record.provenance.model_copy(update={"host": "elsewhere"})
+    elsewhere = structs.replace(record.provenance, host="elsewhere")
     assert repeat(stored, "shift", seconds={"forward": 1000.0}, provenance=elsewhere).same_time
 
 
 def test_what_differs_between_then_and_now_is_told(stored, repeat):
     record = of_run(stored, "shift")
-    identity = record.identity.model_copy(update={"evaluation_version": "source-of-yesterday"})
+    identity = structs.replace(record.identity, evaluation_version="source-of-yesterday")
     (kept,) = (stored.path / "environments").iterdir()
     kept.write_text(kept.read_text().replace('"kernel": "', '"kernel": "0.99-'))
     said = " | ".join(repeat(stored, "shift", identity=identity).differences)

@@ -1,4 +1,5 @@
 import pytest
+from msgspec import structs
 
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import make_plan
@@ -37,12 +38,12 @@ def test_all_workers_of_a_cluster_share_the_time_left(toy_config):
 def test_the_last_record_of_a_job_counts_whatever_the_clock_said(begun, make_record):
     folder, plan = begun
     shift = next(job for job in plan.jobs if job.identity.run == "shift")
-    identity = shift.identity.model_dump()
+    identity = structs.asdict(shift.identity)
     failed = make_record(shift.job_id, status="timeout", identity=identity, wall_s=8.0)
-    earlier = failed.provenance.model_copy(update={"started_utc": "1999-01-01T00:00:00.000+00:00"})
+    earlier = structs.replace(failed.provenance, started_utc="1999-01-01T00:00:00.000+00:00")
     made_good = make_record(shift.job_id, identity=identity, wall_s=2.0)
     folder.store.append(failed)
-    folder.store.append(made_good.model_copy(update={"provenance": earlier}))
+    folder.store.append(structs.replace(made_good, provenance=earlier))
 
     found = {one.run: one for one in standing(folder).runs}["shift"]
     assert (found.ok, found.failed, found.pending) == (1, 0, 1)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from msgspec import structs
+
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
@@ -48,9 +50,7 @@ def test_what_differs_between_records_is_told(make: Make, make_config: MakeConfi
 
 def test_different_data_are_told(make: Make, make_config: MakeConfig) -> None:
     record = make("b")
-    other = record.model_copy(
-        update={"identity": record.identity.model_copy(update={"dataset_version": "2"})}
-    )
+    other = structs.replace(record, identity=structs.replace(record.identity, dataset_version="2"))
     (said,) = warnings_of(Study.of(make_config("a", "b"), [make("a"), other]))
     assert said == "Records of set were made with different data or metrics: its rows are not comparable."
 

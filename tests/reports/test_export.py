@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
@@ -46,7 +47,7 @@ def test_pair_file_has_the_averages_of_the_tables(make: Make, make_config: MakeC
         make("a", repeat=1, dice=0.3),
         make("b", status=Status.FAILED),
     ]
-    records[0] = records[0].model_copy(update={"labels": scores})
+    records[0] = structs.replace(records[0], labels=scores)
     content = json.loads(pair_json(Study.of(make_config("b", "a"), records), PairKey("set", "p1")))
     assert content["before"] == {"dice": 0.05}
     assert list(content["runs"]) == ["b", "a"]

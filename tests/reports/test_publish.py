@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from benchmarks.config import Config
+from benchmarks.frozen import indented
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Failure, Status
 from reports.build import build_report
@@ -100,7 +103,7 @@ def protocol(
     config = make_config("first", "second", name="protocol", title="A question", gates=gates)
     records = [
         make("first", dice=0.7321, seconds={"forward": 70.0}),
-        make("first", "p2", dice=0.6, seconds={"forward": 5.0}).model_copy(update={"wall_s": 50.0}),
+        structs.replace(make("first", "p2", dice=0.6, seconds={"forward": 5.0}), wall_s=50.0),
         make("second", status=Status.FAILED),
     ]
     return tmp_path / "results" / "protocol", config, records
@@ -137,7 +140,7 @@ def test_publishing_a_run_again_replaces_it_and_no_other(
         publish(folder, repository, config, records, BACKGROUND)
     others = {path: path.read_bytes() for path in (repository / "docs").rglob(f"{MAIN}/*") if path.is_file()}
     folder, config, records = protocol
-    better = [*records[:2], records[2].model_copy(update={"status": Status.OK, "after": {"dice": 0.9}})]
+    better = [*records[:2], structs.replace(records[2], status=Status.OK, after={"dice": 0.9})]
     publish(folder, repository, config, better, BACKGROUND)
     assert [len(one.records) for one in load_published(repository)] == [2, 3]
     assert "2 of 2" in (repository / "RESULTS.md").read_text()
@@ -182,15 +185,15 @@ def test_datasets_that_were_left_out_are_named(run: tuple[Any, ...], repository:
 def test_nothing_private_is_published(run: tuple[Any, ...], repository: Path) -> None:
     folder, config, records = run
     failure = Failure(stage="load", message="no /home/somebody/x.nii", detail='File "/home/somebody/y.py"')
-    failed = records[0].model_copy(update={"status": Status.FAILED, "failure": failure, "job_id": "2"})
-    secret = failed.provenance.model_copy(update={"host": "secret-host"})
-    records = [failed.model_copy(update={"provenance": secret}), *records]
+    failed = structs.replace(records[0], status=Status.FAILED, failure=failure, job_id="2")
+    secret = structs.replace(failed.provenance, host="secret-host")
+    records = [structs.replace(failed, provenance=secret), *records]
     publish(folder, repository, config, records, Background("run /srv/data/x.yaml", {}, 0, NoiseFloors()))
     (kept,) = load_published(repository)
     said = (
         kept.report("figures")
-        + kept.facts.model_dump_json()
-        + "".join(r.model_dump_json() for r in kept.records)
+        + indented(kept.facts).decode()
+        + "".join(msgspec.json.encode(r).decode() for r in kept.records)
     )
     assert (repository / "docs" / "results" / MAIN / RECORDS).is_file()
     assert not [word for word in ("somebody", "secret-host", "/srv") if word in said]

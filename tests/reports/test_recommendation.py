@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
 from reports.recommendation import recommendation
@@ -25,8 +27,8 @@ def made(
     for index in range(pairs):
         jitter = 0.01 * ((index * 7 + len(run) * 3) % 5 - 2)
         record = make(run, f"p{index}", dice=dice + jitter, seconds={"forward": seconds}, **others)
-        identity = record.identity.model_copy(update={"subjects": (f"s{index % subjects}",)})
-        records.append(record.model_copy(update={"identity": identity}))
+        identity = structs.replace(record.identity, subjects=(f"s{index % subjects}",))
+        records.append(structs.replace(record, identity=identity))
     return records
 
 
@@ -95,7 +97,7 @@ def test_times_within_noise_are_not_told_apart(make: Make, make_config: MakeConf
 def test_overlapping_jobs_name_nobody_fast(make: Make, make_config: MakeConfig) -> None:
     records = made(make, "slow", 0.801, seconds=10.0) + made(make, "swift", 0.8)
     overlapped = [
-        record.model_copy(update={"provenance": record.provenance.model_copy(update={"concurrent_jobs": 2})})
+        structs.replace(record, provenance=structs.replace(record.provenance, concurrent_jobs=2))
         for record in records
     ]
     _, speed = said(make_config, overlapped, "slow", "swift")

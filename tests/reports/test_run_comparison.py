@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from benchmarks.catalogue import METRICS
 from benchmarks.noise import Calibration, NoiseFloors, PairTimes
@@ -126,9 +127,7 @@ def test_times_under_other_conditions_are_not_compared(make: Make, other: dict[s
 
 def test_other_metrics_are_told(make: Make) -> None:
     record = make("a", dice=0.5)
-    later = record.model_copy(
-        update={"identity": record.identity.model_copy(update={"evaluation_version": "2"})}
-    )
+    later = structs.replace(record, identity=structs.replace(record.identity, evaluation_version="2"))
     (said,) = reservations([record], [later])
     assert said == "Data or metrics have another version, which a change of score may come from: a on set."
 

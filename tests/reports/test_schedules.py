@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
+
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.document import Background, report_text
@@ -33,8 +35,9 @@ THEIRS = OURS | {
 def study_of(make_config: Callable[..., Config], make: Callable[..., Any], **tracks: str) -> Study:
     schedules = {"a": OURS, "b": THEIRS, "c": {}}
     records = [
-        make(label, dice=0.8 + number / 100, track=tracks.get(label, "matched")).model_copy(
-            update={"schedule": schedules[label]}
+        structs.replace(
+            make(label, dice=0.8 + number / 100, track=tracks.get(label, "matched")),
+            schedule=schedules[label],
         )
         for number, label in enumerate(schedules)
     ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from benchmarks.config import Config
 from benchmarks.noise import Calibration, NoiseFloors, PairTimes
@@ -27,8 +28,8 @@ def made(make: Make, pairs: int, **dice: float) -> list[RunRecord]:
         for place, (run, value) in enumerate(dice.items()):
             jitter = 0.01 * ((index * 7 + place * 3) % 5 - 2)
             record = make(run, f"p{index}", dice=value + jitter, before={"dice": 0.55})
-            identity = record.identity.model_copy(update={"subjects": (f"s{index}",)})
-            records.append(record.model_copy(update={"identity": identity}))
+            identity = structs.replace(record.identity, subjects=(f"s{index}",))
+            records.append(structs.replace(record, identity=identity))
     return records
 
 
@@ -67,7 +68,7 @@ def test_times_within_the_noise_floor_do_not_differ_however_sure_the_test_is(
 ) -> None:
     seconds = {"a": 1.0, "b": 0.95, "c": 0.7}
     records = [
-        record.model_copy(update={"seconds": {"forward": seconds[record.identity.run]}})
+        structs.replace(record, seconds={"forward": seconds[record.identity.run]})
         for record in made(make, 15, a=0.6, b=0.8, c=0.7)
     ]
     calibration = Calibration(
@@ -150,7 +151,7 @@ def test_dice_by_label(make: Make, make_config: MakeConfig) -> None:
         "b": {"hippocampus": {"dice": 0.7}, "caudate": {"dice": 0.9}},
     }
     records = [
-        make(run).model_copy(update={"labels": found, "labels_before": {"hippocampus": {"dice": 0.4}}})
+        structs.replace(make(run), labels=found, labels_before={"hippocampus": {"dice": 0.4}})
         for run, found in labels.items()
     ]
     (table,) = label_tables(make_config("a", "b"), records)

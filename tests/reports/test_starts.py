@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
@@ -72,7 +73,7 @@ def test_the_bound_of_success_is_the_configs(study: Study, make_config: MakeConf
 
 def test_what_a_backend_cannot_do_is_no_failure(study: Study, make: Make) -> None:
     refused = [
-        record.model_copy(update={"status": Status.UNSUPPORTED})
+        structs.replace(record, status=Status.UNSUPPORTED)
         if record.identity.run == "far" and record.identity.conditions["start_translation_mm"] == 5.0
         else record
         for record in study.records

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from benchmarks.config import Config, ReportConfig
 from benchmarks.records import RunRecord, Status
@@ -133,8 +134,8 @@ def scattered(make: Make, pairs: int, better: dict[str, float]) -> list[RunRecor
         for place, (run, dice) in enumerate(better.items()):
             jitter = 0.01 * ((index * 7 + place * 3) % 5 - 2)
             record = make(run, f"p{index}", dice=dice + jitter, before={"dice": 0.3})
-            identity = record.identity.model_copy(update={"subjects": (f"s{index}",)})
-            records.append(record.model_copy(update={"identity": identity}))
+            identity = structs.replace(record.identity, subjects=(f"s{index}",))
+            records.append(structs.replace(record, identity=identity))
     return records
 
 

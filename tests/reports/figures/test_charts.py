@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
@@ -47,9 +48,9 @@ def study(make: Make, make_config: MakeConfig) -> Study:
             seconds={"forward": 2.0 + i, "backward": 1.0},
         )
         labels = {"thin": {"dice": 0.3 + 0.01 * i}, "thick": {"dice": 0.9}}
-        records.append(a.model_copy(update={"labels": labels, "trace": ((3.0, 2.0), (), (5.0, 4.0, 1.0))}))
+        records.append(structs.replace(a, labels=labels, trace=((3.0, 2.0), (), (5.0, 4.0, 1.0))))
         b = make("b", pair, dice=0.7, seconds={"forward": 1.0}, status=Status.FAILED if i == 5 else Status.OK)
-        records.append(b.model_copy(update={"labels": {"thick": {"dice": 0.8}}}))
+        records.append(structs.replace(b, labels={"thick": {"dice": 0.8}}))
     return Study.of(make_config("a", "b"), records)
 
 
@@ -80,7 +81,7 @@ def test_values_beyond_the_whiskers_are_those_of_tukey() -> None:
 
 
 def test_labels_are_averaged_over_repeats_and_the_worst_lead(study: Study, make: Make) -> None:
-    again = [make("a", repeat=1, pair="p0", dice=0.5).model_copy(update={"labels": {"thin": {"dice": 0.5}}})]
+    again = [structs.replace(make("a", repeat=1, pair="p0", dice=0.5), labels={"thin": {"dice": 0.5}})]
     scores = label_scores(Study.of(study.config, [*study.records, *again]), "set", "dice")
     first = scores[(scores["run"] == "a") & (scores["pair"] == "p0")].set_index("label")["value"]
     assert first["thin"] == pytest.approx(0.4)

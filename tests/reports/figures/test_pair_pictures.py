@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
@@ -102,7 +103,7 @@ def test_few_pairs_are_shown_once_each(make: Make, make_config: MakeConfig) -> N
 def test_slices_made_after_the_record_are_found_by_its_id(
     make: Make, make_config: MakeConfig, make_panel: MakePanel, tmp_path: Path
 ) -> None:
-    record = make("a").model_copy(update={"job_id": "0123abcd"})
+    record = structs.replace(make("a"), job_id="0123abcd")
     before, after = (Study.of(make_config(), [record]) for _ in range(2))
     assert kept_slices(before, tmp_path, PairKey("set", "p1")).shown == ()
     write_panels(tmp_path / panels_name("0123abcd"), {"image": make_panel()})

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from msgspec import structs
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from benchmarks.config import Config
@@ -70,7 +71,7 @@ def report(
             run, "head", dataset="solid", track=track, dimension=3, artefacts=kept, dice=0.6 + number / 10
         )
         labels = {HOSTILE: {"dice": 0.6}, "left": {"dice": 0.7}}
-        records.append(solid.model_copy(update={"labels": labels}))
+        records.append(structs.replace(solid, labels=labels))
     records[-2] = make(HOSTILE, "p59", dataset="flat", status=Status.FAILED, message=HOSTILE)
     build_report(folder, config, records, descriptions={"flat": HOSTILE}, command="the command")
     return folder / "report.html"

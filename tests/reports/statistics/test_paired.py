@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -76,8 +77,8 @@ def runs_of(make: Make, pairs: int, subjects: int, **scores: float) -> list[RunR
         for run, better in scores.items():
             value = base + better + draw.normal(0, 0.01)
             record = make(run, f"p{pair}", dice=value)
-            identity = record.identity.model_copy(update={"subjects": (f"s{pair % subjects}",)})
-            records.append(record.model_copy(update={"identity": identity}))
+            identity = structs.replace(record.identity, subjects=(f"s{pair % subjects}",))
+            records.append(structs.replace(record, identity=identity))
     return records
 
 
@@ -105,8 +106,8 @@ def test_many_small_wins_and_a_few_large_losses_are_no_verdict(make: Make, make_
     for pair in range(100):
         for run, dice in (("a", 0.7), ("b", 0.2 if pair < 15 else 0.71 + pair / 1e5)):
             record = make(run, f"p{pair}", dice=dice)
-            identity = record.identity.model_copy(update={"subjects": (f"s{pair}",)})
-            records.append(record.model_copy(update={"identity": identity}))
+            identity = structs.replace(record.identity, subjects=(f"s{pair}",))
+            records.append(structs.replace(record, identity=identity))
     (found,) = compare_with(Study.of(make_config("a", "b"), records), "set", METRICS["dice"], "a", ["b"])
     assert found.p_holm < 0.001
     assert found.test.effect > 0 > found.difference
