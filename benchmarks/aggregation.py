@@ -59,32 +59,38 @@ class PairResult:
         """
         if metric not in METRICS:
             raise KeyError(metric)
-        return self._averages.get(metric)
+        return self.averages.get(metric)
 
     @cached_property
-    def _averages(self) -> Mapping[str, float]:
+    def numbers(self) -> tuple[Mapping[str, float], ...]:
+        """Every number of each repeat that is defined."""
+        return tuple(finite_alone(record.values()) for record in self.repeats)
+
+    @cached_property
+    def averages(self) -> Mapping[str, float]:
+        """Every number that is defined, see :meth:`value`; empty where the pair is not ok."""
         if not self.ok:
             return {}
         values: dict[str, list[float]] = {}
-        for record in self.repeats:
-            for metric, value in record.values().items():
-                if value is not None and math.isfinite(value):
-                    values.setdefault(metric, []).append(value)
+        for numbers in self.numbers:
+            for metric, value in numbers.items():
+                values.setdefault(metric, []).append(value)
         return {name: median(found) if name in TIMES else fmean(found) for name, found in values.items()}
 
     def before(self, metric: str) -> float | None:
         """Return the score of the prealigned start; None where it is undefined or was not recorded."""
-        return self._starts.get(metric)
+        return self.starts.get(metric)
 
     @cached_property
-    def _starts(self) -> Mapping[str, float]:
-        """Scores of the prealigned start, each from the first repeat that recorded it."""
-        starts: dict[str, float] = {}
-        for record in self.repeats:
-            for metric, value in record.before.items():
-                if value is not None and math.isfinite(value):
-                    starts.setdefault(metric, value)
-        return starts
+    def starts(self) -> Mapping[str, float]:
+        """Defined scores of the prealigned start, from the first repeat that recorded them."""
+        recorded = next((record.before for record in self.repeats if record.before), {})
+        return finite_alone(recorded)
+
+
+def finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the numbers that are defined."""
+    return {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def config_label(run: str) -> str:
@@ -159,8 +165,13 @@ def _relabelled(record: RunRecord, label: str) -> RunRecord:
 
 def pair_results(records: Iterable[RunRecord]) -> Mapping[PairKey, Mapping[str, PairResult]]:
     """Return the results by pair and run label, of the current records alone; see :func:`told_apart`."""
+    return by_pair(told_apart(records))
+
+
+def by_pair(current_records: Iterable[RunRecord]) -> Mapping[PairKey, Mapping[str, PairResult]]:
+    """Return the results by pair and run label, of records that :func:`told_apart` returned."""
     grouped: dict[PairKey, dict[str, list[RunRecord]]] = {}
-    for record in told_apart(records):
+    for record in current_records:
         key = PairKey(record.identity.dataset, record.identity.pair_id)
         grouped.setdefault(key, {}).setdefault(record.identity.run, []).append(record)
     return {

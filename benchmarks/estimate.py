@@ -46,7 +46,7 @@ class Times:
         seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for head in heads:
             if head.wall_s is not None:
-                seconds[head.run, head.dataset].append(head.wall_s)
+                seconds[head.identity.run, head.identity.dataset].append(head.wall_s)
         self._medians = {key: median(values) for key, values in seconds.items()}
 
     def of_job(self, run: str, dataset: str) -> float | None:

@@ -252,6 +252,8 @@ class Executor:
         circumstances: Provenance,
     ) -> RunRecord:
         before, after, told = measurement.before, measurement.after, measurement.told
+        # With many labels these are the larger part of a record: once per run and pair is enough.
+        labels_before = before.labels if before and job.identity.repeat == 0 else {}
         return RunRecord(
             job_id=job.job_id,
             identity=job.identity,
@@ -263,7 +265,7 @@ class Executor:
             before=dict(before.scores) if before else {},
             after=dict(after.scores) if after else {},
             labels={name: dict(scores) for name, scores in after.labels.items()} if after else {},
-            labels_before={name: dict(scores) for name, scores in before.labels.items()} if before else {},
+            labels_before={name: dict(scores) for name, scores in labels_before.items()},
             gradient=measurement.gradient,
             gradient_check=measurement.gradient_check,
             statistics=told.statistics,

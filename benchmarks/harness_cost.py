@@ -139,11 +139,16 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
             run_jobs(plan.jobs[:1], workers, store, lambda _: None, lambda _: None)
         (one,) = store.read()
     scores = {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
-    one = structs.replace(one, artefacts={}, labels=scores, labels_before=scores)
+    one = structs.replace(one, artefacts={}, labels=scores)
     with results.store.path.open("wb") as file:
         for number, job in enumerate(plan.jobs):
             seconds = {stage: value * (1 + number % 7 / 10) for stage, value in one.seconds.items()}
-            changes = {"job_id": job.job_id, "identity": job.identity, "seconds": seconds}
+            changes = {
+                "job_id": job.job_id,
+                "identity": job.identity,
+                "seconds": seconds,
+                "labels_before": {} if job.identity.repeat else scores,
+            }
             file.write(msgspec.json.encode(structs.replace(one, **changes)) + b"\n")
 
 

@@ -6,50 +6,49 @@ import json
 import math
 import mmap
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 
 from benchmarks.garbage import collector_paused
 from benchmarks.records import RunRecord, Status
 
-_STRING = rb'("[^"\\]*(?:\\.[^"\\]*)*")'
-_BEGINNING = re.compile(rb'\{"job_id":' + _STRING + rb',"status":"(\w+)","wall_s":([^,]+),"identity":')
-_NAMES = re.compile(rb'\{"run":' + _STRING + rb',"backend":' + _STRING + rb',"dataset":' + _STRING)
-# What follows the names in an identity.
-_AFTER_NAMES = b',"pair_id":'
-# The last key of a record: what was cut off before or inside its object does not end with two braces.
-_LAST_KEY = b',"provenance":{'
 _BUFFER_BYTES = 1 << 20
+# What follows the identity in a record as it is written, and its last key: what was cut off before or inside the
+# object of that does not end with two braces.
+_AFTER_IDENTITY, _LAST_KEY, _END = b',"failure":', b',"provenance":{', b"}}\n"
 # The work whose records may not have reached the disk yet.
 _AT_RISK_S = 1.0
+
+
+_Kind = TypeVar("_Kind")
 
 
 class StoreError(Exception):
     """A record could not be stored; the message says why and what to do."""
 
 
-class Head(NamedTuple):
-    """What resuming and estimating need to know of a record.
+class Names(msgspec.Struct, frozen=True):
+    """Whose job a record is of, as in its identity; what else is there is passed over."""
 
-    Attributes
-    ----------
-    job_id, status, wall_s
-        As in :class:`RunRecord`.
-    run, backend, dataset : str
-        As in its identity.
-    """
-
-    job_id: str
-    status: Status
-    wall_s: float | None
     run: str
     backend: str
     dataset: str
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What resuming and estimating need to know of a record, as in :class:`RunRecord`; the rest is passed over."""
+
+    job_id: str
+    status: Status
+    identity: Names
+    wall_s: float | None = None
+
+
+_DECODE_HEAD = msgspec.json.Decoder(Head).decode
 
 
 class RecordStore:
@@ -121,20 +120,7 @@ class RecordStore:
         ValueError
             When a complete line is not a record; the message names file and line.
         """
-        decode = msgspec.json.Decoder(RunRecord).decode
-        records = []
-        with collector_paused():
-            for number, line in self._lines():
-                try:
-                    records.append(decode(line))
-                except msgspec.ValidationError as error:
-                    raise ValueError(
-                        f"{self.path}:{number}: not a record of this version: {error}"
-                    ) from error
-                except msgspec.DecodeError:
-                    # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
-                    continue
-        return records
+        return self._decoded(msgspec.json.Decoder(RunRecord).decode)
 
     def heads(self) -> list[Head]:
         """Return what resuming needs of all records, in the order written, without validating the rest of them.
@@ -144,14 +130,27 @@ class RecordStore:
         ValueError
             When a complete line is not a record; the message names file and line.
         """
-        reader = _HeadReader(self.path)
+        return self._decoded(_head)
+
+    def _decoded(self, decode: Callable[[bytes], _Kind]) -> list[_Kind]:
+        found = []
         with collector_paused():
-            return [head for number, line in self._lines() if (head := reader.read(number, line))]
+            for number, line in self._lines():
+                try:
+                    found.append(decode(line))
+                except msgspec.ValidationError as error:
+                    raise ValueError(
+                        f"{self.path}:{number}: not a record of this version: {error}"
+                    ) from error
+                except msgspec.DecodeError:
+                    # No proper beginning of a JSON object is JSON itself: what does not parse was torn.
+                    continue
+        return found
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         if self.path.exists():
             with self.path.open("rb", buffering=_BUFFER_BYTES) as file:
-                yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+                yield from ((number, line) for number, line in enumerate(file, start=1) if not line.isspace())
 
     def _secure(self, file: int, work_s: float) -> None:
         """Wait for the disk unless little work depends on it: with jobs of milliseconds it would be most of the run."""
@@ -173,57 +172,18 @@ class RecordStore:
             os.close(file)
 
 
-class _HeadReader:
-    """Reads the heads of records; the names that many of them share are decoded once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._names: dict[bytes, tuple[str, str, str]] = {}
-        self._statuses = {status.value.encode(): status for status in Status}
-
-    def read(self, number: int, line: bytes) -> Head | None:
-        """Return the head of a line, None of one that a crash has torn."""
-        return self._as_written(line) or self._as_json(number, line)
-
-    def _as_written(self, line: bytes) -> Head | None:
-        """Read a line with the keys in the order in which they are written."""
-        found = _BEGINNING.match(line)
-        if not (found and line.endswith(b"}}\n") and line.rfind(_LAST_KEY) > 0):
-            return None
-        job_id, status, wall_s = found.groups()
-        told = line[found.end() : line.find(_AFTER_NAMES, found.end())]
-        if told not in self._names:
-            if not (names := _NAMES.fullmatch(told)):
-                return None
-            run, backend, dataset = map(_text, names.groups())
-            self._names[told] = run, backend, dataset
-        if status not in self._statuses:
-            return None
-        seconds = None if wall_s == b"null" else float(wall_s)
-        return Head(_text(job_id), self._statuses[status], seconds, *self._names[told])
-
-    def _as_json(self, number: int, line: bytes) -> Head | None:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            return None
-        try:
-            identity = record["identity"]
-            names = (identity["run"], identity["backend"], identity["dataset"])
-            return Head(record["job_id"], Status(record["status"]), record.get("wall_s"), *names)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self._path}:{number}: not a record of this version: {error!r}") from error
+def _head(line: bytes) -> Head:
+    """Decode a record as far as its identity where it is whole: that is a tenth of it."""
+    end = line.find(_AFTER_IDENTITY)
+    if 0 < end < line.rfind(_LAST_KEY) and line.endswith(_END):
+        with suppress(msgspec.DecodeError):
+            return _DECODE_HEAD(line[:end] + b"}")
+    return _DECODE_HEAD(line)
 
 
 def latest(records: Iterable[RunRecord]) -> Mapping[str, RunRecord]:
     """Return the last record of each job id: the one that counts after a resume."""
     return {record.job_id: record for record in records}
-
-
-def _text(token: bytes) -> str:
-    """Decode a JSON string; without an escape there is nothing to decode but UTF-8."""
-    text: str = json.loads(token) if b"\\" in token else token[1:-1].decode()
-    return text
 
 
 def _write(file: int, content: bytes) -> None:

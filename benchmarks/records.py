@@ -223,7 +223,7 @@ class RunRecord(Frozen, kw_only=True):
     labels : dict of str to dict
         Scores after registration per label name.
     labels_before : dict of str to dict
-        The same for the prealigned start.
+        The same for the prealigned start; with the first repeat alone.
     gradient : Gradient or None
         Set for differentiable backends.
     gradient_check : GradientCheck or None

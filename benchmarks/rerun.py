@@ -98,7 +98,7 @@ def find_record(results_dir: Path, prefix: str) -> FoundRecord:
     for path in sorted(results_dir.glob("*/records.jsonl")):
         for head in RecordStore(path).heads():
             if head.job_id.startswith(prefix):
-                found[path.parent, head.job_id] = f"{head.job_id} ({path.parent.name}: {head.run})"
+                found[path.parent, head.job_id] = f"{head.job_id} ({path.parent.name}: {head.identity.run})"
     if not found:
         raise ConfigError(f"{results_dir}: no record whose id begins with {prefix!r}")
     if len(found) > 1:

@@ -82,13 +82,12 @@ def _linear_field(transform: sitk.Transform, grid: sitk.Image) -> FloatArray:
     """Add up what each index contributes: A x + b − x, where x is linear in the index."""
     matrix, offset = linear_map(transform)
     to_world, origin = index_to_world(grid)
-    dimension = grid.GetDimension()
-    growth = matrix - np.eye(dimension)
-    field = np.tile(growth @ origin + offset, (*grid.GetSize()[::-1], 1))
+    growth = matrix - np.eye(grid.GetDimension())
+    field, steps = np.asarray(growth @ origin + offset), growth @ to_world
     for axis, size in enumerate(grid.GetSize()):
-        shape = np.ones(dimension + 1, dtype=int)
-        shape[[dimension - 1 - axis, -1]] = size, dimension
-        field += np.outer(np.arange(size), growth @ to_world[:, axis]).reshape(shape)
+        # Lines of x, then planes, then the volume: an array axis more in front each time.
+        index = np.arange(size).reshape(size, *[1] * (axis + 1))
+        field = field + index * steps[:, axis]
     return field
 
 

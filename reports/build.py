@@ -112,11 +112,12 @@ def build_report(
 
 
 def _write_numbers(study: Study, folder: Path) -> set[str]:
-    _write(folder / "results.csv", results_csv(study))
+    (folder / "results.csv").write_bytes(results_csv(study))
     written = set()
     for key in study.results:
         path = PurePosixPath(PAIRS, file_safe(key.dataset), f"{file_safe(key.pair_id)}.json")
-        _write(folder / path, pair_json(study, key))
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(pair_json(study, key))
         written.add(str(path))
     return written
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from benchmarks.records import Identity, Provenance, RunRecord
 from reports.study import Study, once_per_study
 from reports.table import Table, plain_row, text_columns
@@ -128,10 +130,11 @@ def _run_row(records: Sequence[RunRecord]) -> tuple[str, ...]:
 
 def _params(records: Sequence[RunRecord]) -> str:
     """Return the parameters of a run on most of its pairs, and how they differ on the others."""
-    variants: dict[str, dict[str, Any]] = {}
-    where: dict[str, dict[str, None]] = {}
+    encode = msgspec.json.Encoder(order="sorted").encode
+    variants: dict[bytes, dict[str, Any]] = {}
+    where: dict[bytes, dict[str, None]] = {}
     for record in records:
-        key = json.dumps(record.identity.params, sort_keys=True)
+        key = encode(record.identity.params)
         variants[key] = record.identity.params
         where.setdefault(key, {})[record.identity.pair_id] = None
     first, *others = sorted(variants, key=lambda key: -len(where[key]))
@@ -146,9 +149,9 @@ def _params(records: Sequence[RunRecord]) -> str:
 
 def _several_yardsticks(identities: Iterable[Identity]) -> bool:
     """Tell whether jobs on one pair were judged on different data or by different metrics."""
-    found: dict[str, tuple[str, str, str]] = {}
+    found: dict[str, tuple[str, dict[str, Any], str]] = {}
     for one in identities:
-        yardstick = (one.dataset_version, str(one.dataset_params), one.evaluation_version)
+        yardstick = (one.dataset_version, one.dataset_params, one.evaluation_version)
         if found.setdefault(one.pair_id, yardstick) != yardstick:
             return True
     return False

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import math
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import to_json
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import CSVWriter, WriteOptions
 
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
-from benchmarks.records import RunRecord, Scores
+from benchmarks.records import RunRecord
 from reports.study import Study
 
+# Few enough to stay in the processor's cache between reading them and writing them.
+_ROWS_AT_ONCE = 2000
+_JSON = msgspec.json.Encoder(order="sorted")
 COSTS = frozenset(
     {
         "forward_s",
@@ -29,23 +33,30 @@ COSTS = frozenset(
 )
 
 
-def results_csv(study: Study) -> str:
+def results_csv(study: Study) -> bytes:
     """Return one flat row per current record; undefined numbers are empty."""
-    text = io.StringIO()
+    rows = (
+        _row(record, numbers)
+        for results in study.results.values()
+        for result in results.values()
+        for record, numbers in zip(result.repeats, result.numbers, strict=True)
+    )
+    text = io.BytesIO()
     if study.records:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow((*_ASKED, *METRICS, *(f"before_{metric}" for metric in _SCORES), *_CIRCUMSTANCES))
-        writer.writerows(map(_row, study.records))
+        options = WriteOptions(quoting_style="needed", quoting_header="needed")
+        with CSVWriter(text, _SCHEMA, write_options=options) as writer:
+            while block := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+                columns = [_column(*one) for one in zip(_SCHEMA.types, zip(*block, strict=True), strict=True)]
+                writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
     return text.getvalue()
 
 
-def pair_json(study: Study, key: PairKey) -> str:
+def pair_json(study: Study, key: PairKey) -> bytes:
     """Return everything known of a pair: the start, and per run the averages, repeats and label scores."""
     results = study.results[key]
     identity = next(iter(results.values())).repeats[0].identity
     order = [run.label for run in study.runs(key.dataset)]
-    before = {metric: study.start(key.dataset, key.pair_id, metric) for metric in METRICS}
-    labels_before = [record.labels_before for result in results.values() for record in result.repeats]
+    labels_before = (record.labels_before for result in results.values() for record in result.repeats)
     content = {
         "dataset": key.dataset,
         "dataset_version": identity.dataset_version,
@@ -53,66 +64,84 @@ def pair_json(study: Study, key: PairKey) -> str:
         "kind": identity.kind,
         "subjects": list(identity.subjects),
         "dimension": identity.dimension,
-        "before": _finite_alone(before),
-        "labels_before": next((_labels(found) for found in labels_before if found), {}),
+        "before": study.starts(key.dataset, key.pair_id),
+        "labels_before": next(filter(None, labels_before), {}),
         "runs": {label: _run(results[label]) for label in order if label in results},
     }
-    return to_json(content, indent=2).decode() + "\n"
+    # What is not finite becomes null.
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-def _row(record: RunRecord) -> list[Any]:
+def _row(record: RunRecord, numbers: Mapping[str, float]) -> list[Any]:
     return [
-        *(read(record) for read in _ASKED.values()),
-        *map(_finite_alone(record.values()).get, METRICS),
-        *map(_finite_alone(record.before).get, _SCORES),
-        *(read(record) for read in _CIRCUMSTANCES.values()),
+        *(read(record) for _, read in _ASKED.values()),
+        *map(numbers.get, METRICS),
+        *map(record.before.get, _SCORES),
+        *(read(record) for _, read in _CIRCUMSTANCES.values()),
     ]
+
+
+def _column(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    column = pa.array(values, type=kind)
+    return pc.if_else(pc.is_finite(column), column, None) if kind == _NUMBER else column
 
 
 def _conditions(record: RunRecord) -> str | None:
     conditions = record.identity.conditions
-    return json.dumps(conditions, sort_keys=True) if conditions else None
+    return _JSON.encode(conditions).decode() if conditions else None
 
 
 def _params(record: RunRecord) -> str:
-    return json.dumps(record.identity.params, sort_keys=True)
+    return _JSON.encode(record.identity.params).decode()
 
 
+_TEXT, _WHOLE, _NUMBER, _TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _SCORES = tuple(metric for metric in METRICS if metric not in COSTS)
-_ASKED: Mapping[str, Callable[[RunRecord], Any]] = {
-    "run": lambda r: r.identity.run,
-    "backend": lambda r: r.identity.backend,
-    "track": lambda r: r.identity.track,
-    "dataset": lambda r: r.identity.dataset,
-    "dataset_version": lambda r: r.identity.dataset_version,
-    "pair_id": lambda r: r.identity.pair_id,
-    "kind": lambda r: r.identity.kind,
-    "conditions": _conditions,
-    "subjects": lambda r: ";".join(r.identity.subjects),
-    "dimension": lambda r: r.identity.dimension,
-    "repeat": lambda r: r.identity.repeat,
-    "seed": lambda r: r.identity.seed,
-    "threads": lambda r: r.identity.threads,
-    "device": lambda r: r.identity.device,
-    "status": lambda r: str(r.status),
-    "failure_stage": lambda r: r.failure.stage if r.failure else None,
-    "failure_message": lambda r: r.failure.message if r.failure else None,
+_ASKED: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
+    "run": (_TEXT, lambda r: r.identity.run),
+    "backend": (_TEXT, lambda r: r.identity.backend),
+    "track": (_TEXT, lambda r: r.identity.track),
+    "dataset": (_TEXT, lambda r: r.identity.dataset),
+    "dataset_version": (_TEXT, lambda r: r.identity.dataset_version),
+    "pair_id": (_TEXT, lambda r: r.identity.pair_id),
+    "kind": (_TEXT, lambda r: r.identity.kind),
+    "conditions": (_TEXT, _conditions),
+    "subjects": (_TEXT, lambda r: ";".join(r.identity.subjects)),
+    "dimension": (_WHOLE, lambda r: r.identity.dimension),
+    "repeat": (_WHOLE, lambda r: r.identity.repeat),
+    "seed": (_WHOLE, lambda r: r.identity.seed),
+    "threads": (_WHOLE, lambda r: r.identity.threads),
+    "device": (_TEXT, lambda r: r.identity.device),
+    "status": (_TEXT, lambda r: str(r.status)),
+    "failure_stage": (_TEXT, lambda r: r.failure.stage if r.failure else None),
+    "failure_message": (_TEXT, lambda r: r.failure.message if r.failure else None),
 }
-_CIRCUMSTANCES: Mapping[str, Callable[[RunRecord], Any]] = {
-    "gradient_finite": lambda r: r.gradient.finite if r.gradient else None,
-    "gradient_moving_norm": lambda r: r.gradient.moving_norm if r.gradient else None,
-    "gradient_fixed_norm": lambda r: r.gradient.fixed_norm if r.gradient else None,
-    "gradient_parameters_norm": lambda r: r.gradient.parameters_norm if r.gradient else None,
-    "gradient_check_uncertainty": lambda r: r.gradient_check.uncertainty if r.gradient_check else None,
-    "gradient_check_note": lambda r: r.gradient_check.note if r.gradient_check else None,
-    "params": _params,
-    "commit": lambda r: r.provenance.commit,
-    "dirty": lambda r: r.provenance.dirty,
-    "concurrent_jobs": lambda r: r.provenance.concurrent_jobs,
-    "load_average": lambda r: r.provenance.load_average,
-    "started_utc": lambda r: r.provenance.started_utc,
-    "job_id": lambda r: r.job_id,
+_CIRCUMSTANCES: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
+    "gradient_finite": (_TRUTH, lambda r: r.gradient.finite if r.gradient else None),
+    "gradient_moving_norm": (_NUMBER, lambda r: r.gradient.moving_norm if r.gradient else None),
+    "gradient_fixed_norm": (_NUMBER, lambda r: r.gradient.fixed_norm if r.gradient else None),
+    "gradient_parameters_norm": (_NUMBER, lambda r: r.gradient.parameters_norm if r.gradient else None),
+    "gradient_check_uncertainty": (
+        _NUMBER,
+        lambda r: r.gradient_check.uncertainty if r.gradient_check else None,
+    ),
+    "gradient_check_note": (_TEXT, lambda r: r.gradient_check.note if r.gradient_check else None),
+    "params": (_TEXT, _params),
+    "commit": (_TEXT, lambda r: r.provenance.commit),
+    "dirty": (_TRUTH, lambda r: r.provenance.dirty),
+    "concurrent_jobs": (_WHOLE, lambda r: r.provenance.concurrent_jobs),
+    "load_average": (_NUMBER, lambda r: r.provenance.load_average),
+    "started_utc": (_TEXT, lambda r: r.provenance.started_utc),
+    "job_id": (_TEXT, lambda r: r.job_id),
 }
+_SCHEMA = pa.schema(
+    [
+        *((name, kind) for name, (kind, _) in _ASKED.items()),
+        *((metric, _NUMBER) for metric in METRICS),
+        *((f"before_{metric}", _NUMBER) for metric in _SCORES),
+        *((name, kind) for name, (kind, _) in _CIRCUMSTANCES.items()),
+    ]
+)
 
 
 def _run(result: PairResult) -> dict[str, Any]:
@@ -120,32 +149,15 @@ def _run(result: PairResult) -> dict[str, Any]:
     return {
         "status": str(result.status),
         "track": first.identity.track,
-        "scores": _finite_alone({metric: result.value(metric) for metric in METRICS}),
-        "labels": _labels(first.labels),
+        "scores": result.averages,
+        "labels": first.labels,
         "repeats": [
             {
                 "repeat": record.identity.repeat,
                 "status": str(record.status),
                 "failure": record.failure.message if record.failure else None,
-                **_in_order(record.values()),
+                **numbers,
             }
-            for record in result.repeats
+            for record, numbers in zip(result.repeats, result.numbers, strict=True)
         ],
     }
-
-
-def _in_order(values: Mapping[str, float | None]) -> dict[str, float]:
-    found = _finite_alone(values)
-    return {metric: found[metric] for metric in METRICS if metric in found}
-
-
-def _finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {metric: v for metric, v in values.items() if v is not None and math.isfinite(v)}
-
-
-def _labels(labels: Mapping[str, Scores]) -> dict[str, Scores]:
-    return {name: {metric: _finite(v) for metric, v in scores.items()} for name, scores in labels.items()}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.catalogue import Metric
@@ -46,14 +47,16 @@ def spread_of(values: pd.Series[float]) -> Spread | None:
     defined = values.dropna()
     if defined.empty:
         return None
+    numbers = defined.to_numpy()
+    lower_quartile, median, upper_quartile = np.percentile(numbers, (25, 50, 75)).tolist()
     return Spread(
-        n=len(defined),
-        mean=float(defined.mean()),
-        sd=float(defined.std(ddof=1)),
-        median=float(defined.median()),
-        lower_quartile=float(defined.quantile(0.25)),
-        upper_quartile=float(defined.quantile(0.75)),
-        largest=float(defined.max()),
+        n=len(numbers),
+        mean=float(numbers.mean()),
+        sd=float(numbers.std(ddof=1)) if len(numbers) > 1 else math.nan,
+        median=median,
+        lower_quartile=lower_quartile,
+        upper_quartile=upper_quartile,
+        largest=float(numbers.max()),
     )
 
 

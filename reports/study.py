@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ParamSpec, TypeVar, cast
@@ -15,12 +16,13 @@ from benchmarks.aggregation import (
     PairKey,
     PairResult,
     at_threads,
+    by_pair,
     config_label,
-    pair_results,
     thread_counts,
     told_apart,
     with_threads,
 )
+from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Track
 from reports.statistics.bootstrap import SubjectBootstrap
@@ -119,7 +121,7 @@ class Study:
     @cached_property
     def results(self) -> Mapping[PairKey, Mapping[str, PairResult]]:
         """Results by pair and run label."""
-        return pair_results(self.records)
+        return by_pair(self.records)
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:
@@ -146,20 +148,37 @@ class Study:
 
     def values(self, dataset: str, run: str, metric: str) -> pd.Series[float]:
         """Return one value per pair, indexed by pair id, NaN where undefined or not ok."""
-        key = (dataset, run, metric)
-        if key not in self._series:
-            found = {pair: self.result(dataset, pair, run) for pair in self.pairs(dataset)}
-            self._series[key] = _series({p: r.value(metric) if r else None for p, r in found.items()})
-        return self._series[key].copy()
+        key = (dataset, run)
+        if key not in self._averages:
+            found = [self.result(dataset, pair, run) for pair in self.pairs(dataset)]
+            self._averages[key] = self._numbers(dataset, [one.averages if one else {} for one in found])
+        return self._averages[key][metric].copy()
 
     def before(self, dataset: str, metric: str) -> pd.Series[float]:
         """Return the score of the prealigned start per pair, NaN where no run recorded it."""
-        return _series({pair: self.start(dataset, pair, metric) for pair in self.pairs(dataset)})
+        if dataset not in self._starts:
+            starts = [self.starts(dataset, pair) for pair in self.pairs(dataset)]
+            self._starts[dataset] = self._numbers(dataset, starts)
+        return self._starts[dataset][metric].copy()
 
     def start(self, dataset: str, pair_id: str, metric: str) -> float | None:
         """Return the score of the prealigned start of a pair; None where no run recorded it."""
-        results = self.results[PairKey(dataset, pair_id)].values()
-        return next((v for result in results if (v := result.before(metric)) is not None), None)
+        return self.starts(dataset, pair_id).get(metric)
+
+    def starts(self, dataset: str, pair_id: str) -> Mapping[str, float]:
+        """Return the scores of the prealigned start of a pair that are defined, each from the first run that has it."""
+        found: dict[str, float] = {}
+        for result in self.results[PairKey(dataset, pair_id)].values():
+            found = {**result.starts, **found}
+        return found
+
+    def _numbers(self, dataset: str, rows: Sequence[Mapping[str, float]]) -> dict[str, pd.Series[float]]:
+        """Return a column for each metric of the catalogue, given a row for each pair."""
+        pairs = pd.Index(self.pairs(dataset))
+        return {
+            metric: pd.Series([row.get(metric, math.nan) for row in rows], index=pairs, dtype=float)
+            for metric in METRICS
+        }
 
     def ok_count(self, dataset: str, run: str) -> int:
         """Return on how many pairs every repeat of the run ended ``ok``."""
@@ -210,8 +229,13 @@ class Study:
         return {dataset: tuple(sorted(runs, key=self._run_order)) for dataset, runs in found.items()}
 
     @cached_property
-    def _series(self) -> dict[tuple[str, str, str], pd.Series[float]]:
+    def _averages(self) -> dict[tuple[str, str], dict[str, pd.Series[float]]]:
         """What :meth:`values` has worked out: tables and figures ask for the same again and again."""
+        return {}
+
+    @cached_property
+    def _starts(self) -> dict[str, dict[str, pd.Series[float]]]:
+        """What :meth:`before` has worked out."""
         return {}
 
     @cached_property
@@ -274,7 +298,3 @@ def natural_order(name: str) -> list[tuple[int, str]]:
     """Return a sorting key that puts ``p2`` before ``p10``."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)]
-
-
-def _series(values: Mapping[str, float | None]) -> pd.Series[float]:
-    return pd.Series({key: float("nan") if v is None else v for key, v in values.items()}, dtype=float)

@@ -43,9 +43,7 @@ def jacobian_determinant(
     world_to_index = np.linalg.inv(np.asarray(direction, float) @ np.diag(np.asarray(spacing_mm, float)))
     rows = []
     for component in range(dimension):
-        along_index = [
-            np.gradient(displacement_mm[..., component], axis=dimension - 1 - k) for k in range(dimension)
-        ]
+        along_index = np.gradient(displacement_mm[..., component], axis=tuple(reversed(range(dimension))))
         rows.append(
             [
                 sum(

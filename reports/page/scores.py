@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from benchmarks.aggregation import TIMES, PairKey
+from benchmarks.aggregation import TIMES, finite_alone
 from benchmarks.catalogue import METRICS
 from reports.markdown import one_line
 from reports.study import IDENTITY, Run, Study
@@ -54,17 +56,12 @@ def metrics_within(study: Study, dataset: str, limit_bytes: int) -> tuple[str, .
 
 
 def _recorded(study: Study, dataset: str) -> set[str]:
-    found: set[str] = set()
-    for pair in study.pairs(dataset):
-        for result in _results(study, dataset, pair):
-            for record in result.repeats:
-                for scores in (record.values(), record.before):
-                    found |= {name for name, value in scores.items() if value is not None}
-    return found & set(METRICS)
-
-
-def _results(study: Study, dataset: str, pair: str) -> Iterable[Any]:
-    return study.results[PairKey(dataset, pair)].values()
+    return {
+        metric
+        for metric in METRICS
+        if study.before(dataset, metric).notna().any()
+        or any(study.values(dataset, run.label, metric).notna().any() for run in study.runs(dataset))
+    }
 
 
 def scores_of(
@@ -120,15 +117,15 @@ def _endings(study: Study, dataset: str, run: Run, statuses: Wordlist, messages:
 
 def label_means(study: Study, dataset: str) -> dict[str, Any] | None:
     """Return the mean over pairs of each label's scores, per run; None where no label was scored."""
-    sums: dict[tuple[str, int, str], list[float]] = {}
+    found: defaultdict[tuple[str, int, str], list[float]] = defaultdict(list)
     names: dict[str, None] = {}
     for number, run in enumerate(study.runs(dataset)):
         for pair in study.pairs(dataset):
             for label, scores in _labels_of(study, dataset, pair, run).items():
                 names.setdefault(label)
                 for metric, value in scores.items():
-                    sums.setdefault((metric, number, label), []).append(value)
-    means = {key: math.fsum(values) / len(values) for key, values in sums.items()}
+                    found[metric, number, label].append(value)
+    means = {key: fmean(values) for key, values in found.items()}
     return _label_table(list(names), list(range(len(study.runs(dataset)))), means)
 
 
@@ -149,7 +146,7 @@ def _labels_of(study: Study, dataset: str, pair: str, run: Run) -> dict[str, dic
         return {}
     # A backend that gives the same result twice gives the same labels: the first repeat stands for all.
     return {
-        label: {name: v for name in LABEL_METRICS if (v := rounded(scores.get(name))) is not None}
+        label: finite_alone({name: scores.get(name) for name in LABEL_METRICS})
         for label, scores in result.repeats[0].labels.items()
     }
 

@@ -1,12 +1,12 @@
 import pytest
 
 from benchmarks.estimate import Times, duration
-from benchmarks.record_store import Head
+from benchmarks.record_store import Head, Names
 from benchmarks.records import Status
 
 
 def head(run, wall_s, dataset="brains"):
-    return Head("x", Status.OK, wall_s, run, "backend", dataset)
+    return Head("x", Status.OK, Names(run, "backend", dataset), wall_s)
 
 
 def test_jobs_take_the_median_of_their_run_on_their_dataset():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from benchmarks.normalisation import IntensityRange, normalise
+from benchmarks.normalisation import IntensityRange, normalise, percentile
 from datasets.pair import Pair, PairInfo
 
 INFO = PairInfo("p1", 2, ("s",), "test")
@@ -36,6 +36,16 @@ def test_range_scales_and_clips() -> None:
 def test_integer_images_are_scaled_exactly() -> None:
     scaled = IntensityRange(0.0, 200.0).apply(image(np.array([[0, 50, 255]], dtype=np.uint8)))
     np.testing.assert_allclose(sitk.GetArrayFromImage(scaled), [[0.0, 0.25, 1.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1,), (2,), (3, 67), (7, 11, 13)])
+@pytest.mark.parametrize("percent", [0.0, 0.5, 50.0, 99.5, 100.0])
+def test_a_percentile_is_that_of_numpy(dtype: type, shape: tuple[int, ...], percent: float) -> None:
+    values = (100 * np.random.default_rng(0).random(shape)).astype(dtype)
+    unchanged = values.copy()
+    assert percentile(values, percent) == pytest.approx(float(np.percentile(values, percent)), rel=1e-6)
+    np.testing.assert_array_equal(values, unchanged)
 
 
 def test_each_image_gets_its_own_range_and_air_stays_zero() -> None:

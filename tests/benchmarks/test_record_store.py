@@ -6,7 +6,7 @@ import sys
 import msgspec
 import pytest
 
-from benchmarks.record_store import RecordStore, latest
+from benchmarks.record_store import Head, Names, RecordStore, latest
 from benchmarks.records import Status
 
 
@@ -68,7 +68,10 @@ def test_the_last_record_of_a_job_counts(make_record):
 
 def test_heads_say_what_the_records_say(tmp_path, make_record):
     store = RecordStore(tmp_path / "records.jsonl")
-    awkward = {"run": 'a "status":"ok" \\ \u00e9', "params": {"status": "x", "provenance": {"a": {}}}}
+    awkward = {
+        "run": 'a "status":"ok" \\ \u00e9',
+        "params": {"status": "x", "failure": {}, "provenance": {"a": {}}},
+    }
     written = [
         make_record("a", wall_s=1.5),
         make_record("b", status="timeout", identity=awkward, wall_s=2),
@@ -77,13 +80,11 @@ def test_heads_say_what_the_records_say(tmp_path, make_record):
     for item in written:
         store.append(item)
     expected = [
-        (
+        Head(
             item.job_id,
             item.status,
+            Names(item.identity.run, item.identity.backend, item.identity.dataset),
             item.wall_s,
-            item.identity.run,
-            item.identity.backend,
-            item.identity.dataset,
         )
         for item in written
     ]

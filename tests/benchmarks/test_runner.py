@@ -23,6 +23,8 @@ def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy,
         assert record.after["tre_mm"] == pytest.approx(0.0, abs=1e-9)
         assert record.after["dice"] > record.before["dice"]
         assert record.labels["blob"]["dice"] == record.after["dice"]
+        # Those of the start would be the same in each repeat.
+        assert list(record.labels_before) == ([] if record.identity.repeat else ["blob"])
         assert set(record.seconds) == {"load", "prepare", "forward", "result", "evaluate"}
         assert record.peak_rss_mib > 10
         assert record.gradient is None
@@ -33,6 +35,13 @@ def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy,
     assert {record.identity.repeat for record in records} == {0, 1}
     (kept,) = (tmp_path / "results" / "environments").iterdir()
     assert {record.provenance.environment for record in records} == {kept.stem}
+
+
+def test_what_a_diverging_solver_tells_can_be_read_again(toy_config, run_toy, one_pair):
+    (record,) = run_toy(toy_config("TellsInfinities", **one_pair))
+    assert record.status is Status.OK
+    assert record.trace == ((2.0, None, None), (1.0,))
+    assert record.statistics == {"largest": "inf", "costs": [1.0, "nan"]}
 
 
 def test_a_differentiable_backend_is_timed_backwards_too(toy_config, run_toy, one_pair):

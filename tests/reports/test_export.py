@@ -25,7 +25,7 @@ def test_csv_has_a_row_per_record_with_its_numbers(make: Make, make_config: Make
         make("a", "p,1", repeat=1, dice=0.3),
         make("b", "p,1", status=Status.TIMEOUT, message='said "no"\nand more'),
     ]
-    frame = pd.read_csv(io.StringIO(results_csv(Study.of(make_config("a", "b"), records))))
+    frame = pd.read_csv(io.BytesIO(results_csv(Study.of(make_config("a", "b"), records))))
     assert list(frame["run"]) == ["a", "a", "b"]
     assert list(frame["pair_id"]) == ["p,1"] * 3
     assert list(frame["dice"][:2]) == [0.1, 0.3]
@@ -37,7 +37,7 @@ def test_csv_has_a_row_per_record_with_its_numbers(make: Make, make_config: Make
 
 
 def test_csv_without_records_is_empty(make_config: MakeConfig) -> None:
-    assert results_csv(Study.of(make_config(), [])).strip() == ""
+    assert results_csv(Study.of(make_config(), [])) == b""
 
 
 def test_pair_file_has_the_averages_of_the_tables(make: Make, make_config: MakeConfig) -> None:

@@ -471,6 +471,19 @@ class TellsTheUnspeakable(Toy):
         )
 
 
+class TellsInfinities(Toy):
+    """Returns costs and statistics that are no finite numbers, as a solver that diverged has them."""
+
+    name = "tells_infinities"
+
+    def result(self):
+        return Registration(
+            super().result().transform,
+            statistics={"largest": np.float32("inf"), "costs": [1.0, float("nan")]},
+            trace=((2.0, float("inf"), float("nan")), (1.0,)),
+        )
+
+
 class TellsWithoutEnd(Toy):
     """Returns statistics that hold themselves."""
 
