@@ -111,6 +111,8 @@ class NoiseFloors:
 
         None holds for records of several machines, or for jobs that were allowed to overlap.
         """
+        if not self.calibrations:
+            return None
         found = list(records)
         keys = {_key(record) for record in found}
         if len(keys) != 1 or any(record.provenance.concurrent_jobs > 1 for record in found):

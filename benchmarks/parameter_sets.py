@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -138,9 +139,15 @@ def build_params(params_class: type[Any], given: Mapping[str, Any], place: str) 
     """
     _check_names(params_class, given, place)
     try:
-        return TypeAdapter(params_class).validate_python(dict(given))
+        # mypy does not know that classes can be hashed.
+        return _type_adapter(params_class).validate_python(dict(given))  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(first_problem(error, place)) from None
+
+
+@cache
+def _type_adapter(params_class: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(params_class)
 
 
 def _check_names(params_class: type[Any], given: Mapping[str, Any], place: str) -> None:

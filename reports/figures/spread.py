@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -156,11 +157,12 @@ def label_scores(study: Study, dataset: str, metric: str) -> pd.DataFrame:
             result = study.result(dataset, pair, run.label)
             if result is None or not result.ok:
                 continue
-            for label in result.repeats[0].labels:
-                found = [record.labels.get(label, {}).get(metric) for record in result.repeats]
-                values = [value for value in found if value is not None and math.isfinite(value)]
-                if values:
-                    rows.append((run.label, pair, label, fmean(values)))
+            found: defaultdict[str, list[float]] = defaultdict(list)
+            for record in result.repeats:
+                for label, scores in record.labels.items():
+                    if (value := scores.get(metric)) is not None and math.isfinite(value):
+                        found[label].append(value)
+            rows += [(run.label, pair, label, fmean(values)) for label, values in found.items()]
     return pd.DataFrame(rows, columns=["run", "pair", "label", "value"])
 
 

@@ -80,9 +80,11 @@ class SubjectBootstrap:
         left = [pair for pair, there in zip(self._pairs, defined, strict=True) if there]
         if self._weights is None or len(frozenset().union(*left)) < FEWEST_SUBJECTS:
             return None
-        weights = self._weights[:, defined]
+        # Tens of megabytes, not to be copied where nothing is left out.
+        drawn = self._weights if defined.all() else self._weights[:, defined]
         # A draw may hold both subjects of no pair: it says nothing.
-        drawn = weights[weights.sum(axis=1) > 0]
+        if not (says := drawn.any(axis=1)).all():
+            drawn = drawn[says]
         if len(drawn) < DRAWS / 2:
             return None
         found = _means(drawn, values[defined]) if statistic == "mean" else _medians(drawn, values[defined])
