@@ -25,12 +25,12 @@ from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
 from benchmarks.parameter_sets import build_params
-from benchmarks.plain_data import plain
+from benchmarks.plain_data import plain, storable
 from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import probes_mm
 from benchmarks.provenance import Witness, effective_threads
-from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Scores, Status
 from benchmarks.stacks import write_stacks
 from benchmarks.transform_artefacts import kept_transform
 from benchmarks.worker_protocol import WorkerSettings
@@ -252,8 +252,9 @@ class Executor:
         circumstances: Provenance,
     ) -> RunRecord:
         before, after, told = measurement.before, measurement.after, measurement.told
-        # With many labels these are the larger part of a record: once per run and pair is enough.
-        labels_before = before.labels if before and job.identity.repeat == 0 else {}
+        # With many labels their scores are the larger part of a record: those of the start are stored once a run and
+        # pair.
+        first = job.identity.repeat == 0
         return RunRecord(
             job_id=job.job_id,
             identity=job.identity,
@@ -264,8 +265,8 @@ class Executor:
             peak_cuda_mib=measurement.peak_cuda_mib,
             before=dict(before.scores) if before else {},
             after=dict(after.scores) if after else {},
-            labels={name: dict(scores) for name, scores in after.labels.items()} if after else {},
-            labels_before={name: dict(scores) for name, scores in labels_before.items()},
+            labels=_label_scores(after) if after else {},
+            labels_before=_label_scores(before) if before and first else {},
             gradient=measurement.gradient,
             gradient_check=measurement.gradient_check,
             statistics=told.statistics,
@@ -348,6 +349,10 @@ def _told(registration: Registration) -> Told:
         schedule=plain(registration.schedule),
         trace=tuple(tuple(map(_finite, level)) for level in registration.trace),
     )
+
+
+def _label_scores(evaluation: Evaluation) -> dict[str, Scores]:
+    return {storable(str(name)): dict(scores) for name, scores in evaluation.labels.items()}
 
 
 def _finite(cost: float) -> float | None:

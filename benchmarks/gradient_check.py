@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 
 from adapters.interface import Adapter, DifferentiableAdapter, Gradients, Problem, Resources
 from benchmarks.gradient_record import DirectionalDerivative, GradientCheck, GradientCheckRequest, ImageName
+from benchmarks.plain_data import storable
 
 FloatArray = npt.NDArray[np.float64]
 Loss = Callable[[Problem], float]
@@ -110,7 +111,7 @@ def check_backend(
         return check_gradient(loss, problem, gradients, request, time_left)
     except (Exception, SystemExit) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        return GradientCheck(note=f"failed: {said}"[:500])
+        return GradientCheck(note=storable(f"failed: {said}"[:500]))
 
 
 def check_gradient(

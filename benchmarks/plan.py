@@ -7,7 +7,6 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import msgspec
 from msgspec import structs
 
 from adapters.interface import Adapter, DifferentiableAdapter
-from benchmarks.config import Config, DatasetConfig, LimitsConfig, RunLimitsConfig
+from benchmarks.config import Config, LimitsConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
 from benchmarks.garbage import collector_paused
 from benchmarks.gate_config import OracleGate, RatioGate
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
+from benchmarks.pair_choice import chosen_pairs, pairs_for_figures, pairs_to_check
 from benchmarks.parameter_sets import ParameterSet, build_params, check_overrides, dumped, parameter_sets
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.presence import find_present
@@ -29,7 +29,6 @@ from benchmarks.records import Identity
 from benchmarks.transform_requests import check_requests, check_sections, wants_transforms
 from datasets.base import Dataset
 from datasets.fetching import FetchRequest
-from datasets.pair import PairInfo
 
 # What a run is called and where it stands, and what follows from a pair and its dataset: no part of what a job is.
 _TOLD_ELSEWHERE: dict[str, Any] = {"run": "", "track": "matched", "conditions": {}, "undisturbed": ""}
@@ -151,11 +150,11 @@ def _jobs(
     jobs = []
     for index in present:
         chosen, dataset = config.all_datasets[index], opened[index]
-        pairs = _chosen_pairs(chosen, dataset, _place(config, index, source))
-        kept = _pairs_for_figures(config, pairs)
+        pairs = chosen_pairs(chosen, dataset, _place(config, index, source))
+        kept = pairs_for_figures(config, pairs)
         check_sections(config, chosen.name, pairs, source)
         versions, dataset_params = dataset.versions(), dumped(dataset.params)
-        checked = _pairs_to_check(config, pairs)
+        checked = pairs_to_check(config, pairs)
         asked = [item.params_by_pair(pairs) for item in sets]
         for number, item in enumerate(sets):
             if item.run.datasets is not None and chosen.name not in item.run.datasets:
@@ -180,7 +179,7 @@ def _jobs(
                         params=params,
                         track=item.run.track,
                         dataset=chosen.name,
-                        dataset_version=versions[pair.pair_id],
+                        dataset_version=str(versions[pair.pair_id]),
                         dataset_params=dataset_params,
                         evaluation_version=evaluation_version(),
                         pair_id=pair.pair_id,
@@ -245,17 +244,6 @@ def _open_dataset(config: Config, index: int, cache_root: Path, source: str) -> 
     return found(build_params(found.Params, chosen.params, f"{place}.params"), cache_root)
 
 
-def _chosen_pairs(chosen: DatasetConfig, dataset: Dataset[Any], place: str) -> Sequence[PairInfo]:
-    pairs = dataset.pairs()
-    if chosen.pairs is None:
-        return pairs
-    for pattern in chosen.pairs:
-        if not any(fnmatchcase(pair.pair_id, pattern) for pair in pairs):
-            hint = nearest_hint(pattern, [pair.pair_id for pair in pairs])
-            raise ConfigError(f"{place}.pairs: no pair matches {pattern!r}{hint}")
-    return tuple(p for p in pairs if any(fnmatchcase(p.pair_id, pattern) for pattern in chosen.pairs))
-
-
 def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> None:
     labels = [item.label for item in sets]
     names = [dataset.name for dataset in config.all_datasets]
@@ -293,21 +281,3 @@ def _gradient_check(
     return GradientCheckRequest(
         directions=asked.directions, seed=config.seed, step=asked.step, version=gradient_check_version()
     )
-
-
-def _pairs_to_check(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
-    ids = [pair.pair_id for pair in pairs]
-    ids.sort(key=lambda pair_id: hashlib.sha256(f"{config.seed}|{pair_id}".encode()).digest())
-    return set(ids[: config.gradient_check.pairs])
-
-
-def _pairs_for_figures(config: Config, pairs: Sequence[PairInfo]) -> set[str]:
-    if len(pairs) <= config.figures.keep_all_up_to:
-        return {pair.pair_id for pair in pairs}
-    if not config.figures.pairs:
-        return {pair.pair_id for pair in pairs[:1]}
-    return {
-        pair.pair_id
-        for pair in pairs
-        if any(fnmatchcase(pair.pair_id, pattern) for pattern in config.figures.pairs)
-    }

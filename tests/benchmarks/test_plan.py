@@ -60,6 +60,15 @@ def test_conditions_of_a_pair_are_told_but_make_no_other_job(toy_config, plan):
     assert job_id(told) == job_id(identity)
 
 
+@pytest.mark.parametrize("angle", ["inf", "nan"])
+def test_a_condition_that_is_no_number_is_told_before_anything_runs(toy_config, plan, angle):
+    config = toy_config("Shift", dataset={"name": "toy:FromArrays", "params": {"angle_deg": angle}})
+    with pytest.raises(
+        ConfigError, match=r"dataset: pair blobs-0: condition 'start_rotation_deg': not a finite"
+    ):
+        plan(config)
+
+
 def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
     few = {job.job_id for job in plan(toy_config("Shift")).jobs}
     more = {job.job_id for job in plan(toy_config("Shift", "Raises")).jobs}

@@ -44,6 +44,14 @@ def test_what_a_diverging_solver_tells_can_be_read_again(toy_config, run_toy, on
     assert record.statistics == {"largest": "inf", "costs": [1.0, "nan"]}
 
 
+def test_what_a_dataset_took_from_arrays_can_be_stored(toy_config, run_toy):
+    (record,) = run_toy(toy_config("Shift", dataset={"name": "toy:FromArrays"}))
+    assert record.status is Status.OK
+    assert record.identity.conditions == {"start_rotation_deg": 5.0}
+    assert record.identity.subjects == ("s0",)
+    assert list(record.labels) == ["blob"]
+
+
 def test_a_differentiable_backend_is_timed_backwards_too(toy_config, run_toy, one_pair):
     (record,) = run_toy(toy_config("Differentiable", **one_pair))
     assert record.value("backward_s") > 0

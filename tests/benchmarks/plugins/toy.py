@@ -1,6 +1,7 @@
 """A dataset that needs no file and backends that misbehave in known ways, named by configs of the tests."""
 
 import ctypes
+import dataclasses
 import os
 import signal
 import subprocess
@@ -83,6 +84,31 @@ class FetchedDataset(ToyDataset):
     def fetch(self, request):
         self.cache_root.mkdir(parents=True, exist_ok=True)
         (self.cache_root / "fetched").touch()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class AngleParams:
+    """Parameters of the dataset of arrays."""
+
+    angle_deg: float = 5.0
+
+
+class FromArrays(ToyDataset):
+    """Says of its pairs and labels what NumPy gave it."""
+
+    name = "toy_from_arrays"
+    Params = AngleParams
+    version = np.str_("1")
+
+    def pairs(self):
+        angle = np.float64(self.params.angle_deg)
+        kind = np.array(["translation"])[0]
+        return (
+            PairInfo(np.str_("blobs-0"), 2, ["s0"], kind, conditions={np.str_("start_rotation_deg"): angle}),
+        )
+
+    def load(self, pair_id):
+        return dataclasses.replace(super().load(pair_id), label_names={1: np.str_("blob")})
 
 
 class Toy(Adapter):
