@@ -169,11 +169,12 @@ def _check_destinations(
 def _intensity_scores(pair: Pair, images: NormalisedPair, whole: sitk.Transform) -> dict[str, Score]:
     fixed = sitk.GetArrayFromImage(images.fixed)
     warped = sitk.GetArrayFromImage(warp_image(images.moving, whole, pair.fixed, outside=0.0))
+    inside = fixed[images.mask].astype(np.float64), warped[images.mask].astype(np.float64)
     return {
-        "rmse": intensity.rmse(fixed, warped, images.mask),
+        "rmse": intensity.rmse(*inside),
         "rmse_full": intensity.rmse(fixed, warped),
-        "ncc": intensity.ncc(fixed, warped, images.mask),
-        "nmi": intensity.nmi(fixed, warped, images.mask),
+        "ncc": intensity.ncc(*inside),
+        "nmi": intensity.nmi(*inside),
         "ssim": intensity.ssim(fixed, warped, images.mask),
     }
 

@@ -176,8 +176,10 @@ def _head(line: bytes) -> Head:
     """Decode a record as far as its identity where it is whole: that is a tenth of it."""
     end = line.find(_AFTER_IDENTITY)
     if 0 < end < line.rfind(_LAST_KEY) and line.endswith(_END):
-        with suppress(msgspec.DecodeError):
+        try:
             return _DECODE_HEAD(line[:end] + b"}")
+        except msgspec.DecodeError:  # what looks like the end of the identity is a parameter in it
+            return _DECODE_HEAD(line)
     return _DECODE_HEAD(line)
 
 

@@ -12,7 +12,7 @@ from benchmarks.names import nearest_hint
 class Section(BaseModel):
     """An immutable mapping of a config file; an unknown key is an error that names the nearest valid one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

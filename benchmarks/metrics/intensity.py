@@ -84,7 +84,7 @@ def ssim(a: Image, b: Image, mask: Mask | None = None) -> float | None:
 
 def _inside(a: Image, b: Image, mask: Mask | None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     if mask is None:
-        return a.ravel().astype(np.float64), b.ravel().astype(np.float64)
+        return a.ravel().astype(np.float64, copy=False), b.ravel().astype(np.float64, copy=False)
     return a[mask].astype(np.float64), b[mask].astype(np.float64)
 
 
