@@ -8,8 +8,7 @@ letters still come from the whole font, which is the next in the list of familie
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import io
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import fontTools
 import matplotlib as mpl
 from fontTools import subset
 from matplotlib import font_manager
+
+from benchmarks.whole_files import write_whole
 
 WHOLE = "DejaVu Sans"
 CUT = "Regbench Sans"
@@ -57,8 +58,6 @@ def _cut(source: Path, target: Path) -> None:
         for record in font["name"].names:
             if record.nameID in _FAMILY_NAME_IDS:
                 record.string = CUT
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part, path = tempfile.mkstemp(dir=target.parent)
-        with os.fdopen(part, "wb") as file:
-            font.save(file)
-    Path(path).replace(target)
+        content = io.BytesIO()
+        font.save(content)
+    write_whole(target, content.getvalue())
