@@ -18,7 +18,7 @@ MOST_TRACES = 12
 COLUMNS = 3
 MOST_PANELS = 9
 PANEL_IN = (2.9, 1.75)
-LEFT_IN, BOTTOM_IN, TOP_IN, GAP_X_IN, GAP_Y_IN = 0.65, 0.55, 0.3, 0.65, 0.6
+LEFT_IN, BOTTOM_IN, TOP_IN, GAP_X_IN, GAP_Y_IN = 0.8, 0.55, 0.3, 0.65, 0.6
 
 Trace = tuple[tuple[float | None, ...], ...]
 
