@@ -95,7 +95,7 @@ def calibrate(
     plan: Plan,
     jobs: Sequence[Job],
     settings: RunSettings,
-    on_start: Callable[[Job], None],
+    on_current: Callable[[Job], None],
     on_record: Callable[[RunRecord], None],
 ) -> list[Calibration]:
     """Run the jobs and return one calibration per thread count.
@@ -108,8 +108,8 @@ def calibrate(
         See :func:`calibration_jobs`.
     settings : RunSettings
         Its results folder keeps the records.
-    on_start, on_record : callable
-        Told of every job handed out and of every record stored.
+    on_current, on_record : callable
+        As for :func:`benchmarks.runner.run_jobs`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def calibrate(
 
     store = RecordStore(settings.results / "records.jsonl")
     with PerName(settings) as workers:
-        run_jobs(jobs, workers, store, on_start, keep)
+        run_jobs(jobs, workers, store, on_current, keep)
     label = plan.config.runs[0].label
     counts = sorted({record.identity.threads for record in records})
     return [_calibration(label, [r for r in records if r.identity.threads == n]) for n in counts]

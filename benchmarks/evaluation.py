@@ -23,6 +23,7 @@ from benchmarks.resampling import (
     covered_fraction,
     displacement_field,
     inside_fraction,
+    linear_map,
     voxel_centres,
     warp_image,
     warp_labels,
@@ -146,7 +147,7 @@ def evaluate(
     label_scores, labels = _label_scores(pair, whole)
     scores |= label_scores
     scores |= _point_scores(pair, registration, displacement, images.mask)
-    scores |= _regularity_scores(pair, displacement, images.mask)
+    scores |= _regularity_scores(pair, transform, displacement, images.mask)
     scores["inverse_consistency_mm"] = _inverse_consistency(pair, registration, inverse, images.mask)
     return Evaluation(scores, labels)
 
@@ -249,12 +250,18 @@ def _point_scores(
     return {"tre_mm": points.mean_mm(errors_mm), "tre_p95_mm": points.percentile95_mm(errors_mm)}
 
 
-def _regularity_scores(pair: Pair, displacement: FloatArray, mask: npt.NDArray[np.bool_]) -> dict[str, Score]:
+def _regularity_scores(
+    pair: Pair, transform: sitk.Transform, displacement: FloatArray, mask: npt.NDArray[np.bool_]
+) -> dict[str, Score]:
     inner = regularity.interior(mask)
-    determinant = np.empty(0)
-    if inner.any():
+    if transform.IsLinear():
+        everywhere = float(np.linalg.det(linear_map(transform)[0]))
+        determinant = np.full(np.count_nonzero(inner), everywhere)
+    elif inner.any():
         box = bounding_box(inner, margin=1)
         determinant = jacobian(displacement[box], pair.fixed)[inner[box]]
+    else:
+        determinant = np.empty(0)
     return {
         "folding_fraction": regularity.folding_fraction(determinant),
         "sd_log_jacobian": regularity.sd_log_jacobian(determinant),

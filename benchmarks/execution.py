@@ -33,7 +33,7 @@ from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Scores, Status
 from benchmarks.stacks import write_stacks
 from benchmarks.transform_artefacts import kept_transform
-from benchmarks.worker_protocol import WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 from datasets.base import Dataset
 from datasets.pair import Pair
 

@@ -16,7 +16,7 @@ from benchmarks.plan import Job
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
 from benchmarks.worker_process import WorkerEndedError, WorkerProcess
-from benchmarks.worker_protocol import WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 from benchmarks.workers import RunSettings, Workers
 
 _Key = tuple[str, int]
@@ -48,8 +48,8 @@ class LocalWorkers(Workers):
 
     @property
     def capacity(self) -> int:
-        """How many jobs can run at once."""
-        return self._settings.concurrent_jobs
+        """One more than can run at once: it begins before the record of the one that makes way for it is stored."""
+        return self._settings.concurrent_jobs + 1
 
     def schedule(self, job: Job) -> Future[RunRecord]:
         """Queue a job; see :meth:`Workers.schedule`."""
@@ -83,10 +83,10 @@ class LocalWorkers(Workers):
         with self._lock:
             if self._stopped:
                 raise WorkerEndedError(Status.KILLED, "the workers were stopped")
-            self._started = {worker for worker in self._started if worker.alive}
             while self._idle[key]:
                 if (worker := self._idle[key].pop()).alive:
                     return worker
+            self._started = {worker for worker in self._started if worker.alive}
             number = next(self._numbers)
             settings = WorkerSettings(*key, scratch=self._scratch / str(number), run=self._settings)
             worker = WorkerProcess(settings, f"{self._mark}-{number}")

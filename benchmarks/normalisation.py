@@ -74,8 +74,7 @@ def normalise(pair: Pair) -> NormalisedPair:
     """
     name = pair.info.pair_id
     mask = region_of_interest(pair)
-    start = _at_start(pair)
-    moving = sitk.GetArrayViewFromImage(start)[mask]
+    moving = _at_start(pair)[mask]
     seen = moving[~np.isnan(moving)]
     if not seen.size:
         raise ValueError(
@@ -110,12 +109,12 @@ def region_of_interest(pair: Pair) -> npt.NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _at_start(pair: Pair) -> sitk.Image:
+def _at_start(pair: Pair) -> npt.NDArray[Any]:
     """Return the moving image on the fixed grid through the prealignment, NaN where that leaves it."""
     if pair.prealignment is None and pair.moving.IsSameImageGeometryAs(pair.fixed, 0.0, 0.0):
-        return pair.moving
+        return np.asarray(sitk.GetArrayViewFromImage(pair.moving))
     start = compose(None, pair.prealignment, pair.info.dimension)
-    return warp_image(pair.moving, start, pair.fixed, outside=np.nan)
+    return np.asarray(sitk.GetArrayFromImage(warp_image(pair.moving, start, pair.fixed, outside=np.nan)))
 
 
 def _robust_range(image: sitk.Image, in_mask: npt.NDArray[np.float32], what: str) -> IntensityRange:

@@ -59,7 +59,7 @@ class RunProgress:
         self._progress.update(self._task, description="done" if error is None else "stopped")
         self._progress.stop()
 
-    def started(self, job: Job) -> None:
+    def show(self, job: Job) -> None:
         """Show the job as the current one."""
         self._progress.update(self._task, description=f"{job.identity.run} · {job.identity.pair_id}")
 

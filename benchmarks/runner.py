@@ -42,10 +42,12 @@ def run_jobs(
     jobs: Sequence[Job],
     workers: Workers,
     store: RecordStore,
-    on_start: Callable[[Job], None],
+    on_current: Callable[[Job], None],
     on_record: Callable[[RunRecord], None],
 ) -> None:
     """Run jobs in their order, as many at once as the workers can take, and store a record for each.
+
+    A record is stored while the next job begins: a run that is killed in between repeats both.
 
     Parameters
     ----------
@@ -54,20 +56,22 @@ def run_jobs(
     workers : Workers
         Who does it; the caller starts and stops them.
     store : RecordStore
-        Where records go, each before the next job is handed out.
-    on_start, on_record : callable
-        Told of every job handed out and of every record stored.
+        Where records go.
+    on_current : callable
+        Told which job has been under way the longest, again and again.
+    on_record : callable
+        Told of every record stored.
     """
     waiting = iter(jobs)
-    running: set[Future[RunRecord]] = set()
+    under_way: dict[Future[RunRecord], Job] = {}
     while True:
-        while len(running) < workers.capacity and (job := next(waiting, None)) is not None:
-            on_start(job)
-            running.add(workers.schedule(job))
-        if not running:
+        while len(under_way) < workers.capacity and (job := next(waiting, None)) is not None:
+            under_way[workers.schedule(job)] = job
+        if not under_way:
             return
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
+        on_current(next(iter(under_way.values())))
+        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+            del under_way[future]
             record = future.result()
             store.append(record)
             on_record(record)

@@ -8,43 +8,44 @@ import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
 
 from benchmarks.kernel_oom import volunteer
+from benchmarks.messages import Wire, hear, tell
 from benchmarks.processors import allowed_processors, one_per_core
-from benchmarks.worker_protocol import Answer, WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 
 _THREADS_END_WITHIN_S = 0.1
 
 
 def main() -> None:
     """Run the jobs that come through the connection until its other end is closed."""
-    connection: Connection[Answer | None, Any] = Connection(int(sys.argv[1]))
+    wire: Wire = Connection(int(sys.argv[1]))
     # A backend may fork, and its child may come back here: it must not answer in this process's name.
-    os.register_at_fork(after_in_child=connection.close)
+    os.register_at_fork(after_in_child=wire.close)
     volunteer()
     with suppress(EOFError):
-        _serve(connection)
+        _serve(wire)
     # Threads that a backend left behind must not keep the process.
     os._exit(0)
 
 
-def _serve(connection: Connection[Answer | None, Any]) -> None:
-    settings: WorkerSettings = connection.recv()
+def _serve(wire: Wire) -> None:
+    settings = hear(wire, WorkerSettings)
     if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
         os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
 
+    from benchmarks.answer import Answer
     from benchmarks.execution import Executor
     from benchmarks.plan import Job
 
     executor = Executor(settings)
-    connection.send(None)
+    tell(wire, None)
     while True:
-        job: Job = connection.recv()
+        job = hear(wire, Job)
         before = set(threading.enumerate())
         record = executor.run(job)
         _flush_output()
-        connection.send(Answer(record, reusable=not _left_running(before)))
+        tell(wire, Answer(record=record, reusable=not _left_running(before)))
 
 
 def _left_running(before: set[threading.Thread]) -> bool:

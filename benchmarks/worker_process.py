@@ -9,14 +9,16 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
+from benchmarks.answer import Answer
 from benchmarks.child_process import start_module
 from benchmarks.kernel_oom import out_of_memory_kills
+from benchmarks.messages import Wire, hear, tell
 from benchmarks.plan import Job, Limits
 from benchmarks.process_family import MARK, ProcessFamily
 from benchmarks.records import Status
-from benchmarks.worker_protocol import Answer, WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -35,6 +37,8 @@ _WATCH_S = 0.1
 MAX_LOG_BYTES = 64 * 2**20
 _START = Limits(timeout_s=600.0, memory_mib=None)
 _NOTICE_WITHIN_S = 5.0
+
+T = TypeVar("T")
 
 
 class WorkerEndedError(Exception):
@@ -68,7 +72,8 @@ class WorkerProcess:
     def __init__(self, settings: WorkerSettings, mark: str) -> None:
         self._ready = False
         self._settings = settings
-        self._connection, theirs = multiprocessing.Pipe()
+        wire, theirs = multiprocessing.Pipe()
+        self._wire: Wire = wire
         settings.log.parent.mkdir(parents=True, exist_ok=True)
         with theirs, settings.log.open("ab") as log:
             self._process = start_module(
@@ -99,7 +104,7 @@ class WorkerProcess:
             When it does not come to that.
         """
         if not self._ready:
-            self._ask(self._settings, _START)
+            self._ask(self._settings, _START, type(None))
             self._ready = True
 
     def run(self, job: Job) -> Answer:
@@ -110,10 +115,10 @@ class WorkerProcess:
         WorkerEndedError
             When the job ended the worker or had to be ended with it.
         """
-        answer: Answer = self._ask(job, job.limits)
-        self._family.end_descendants()
-        # Before they ended, they may have made the job's folder again.
-        shutil.rmtree(self._settings.scratch / job.job_id, ignore_errors=True)
+        answer = self._ask(job, job.limits, Answer)
+        if self._family.end_descendants():
+            # Before they ended, they may have made the job's folder again.
+            shutil.rmtree(self._settings.scratch / job.job_id, ignore_errors=True)
         return answer
 
     def end(self) -> None:
@@ -122,13 +127,15 @@ class WorkerProcess:
         self._process.wait()
         shutil.rmtree(self._settings.scratch, ignore_errors=True)
 
-    def _ask(self, question: WorkerSettings | Job, limits: Limits) -> Any:
-        kills = out_of_memory_kills()
-        self._shorten_log()
+    def _ask(self, question: WorkerSettings | Job, limits: Limits, kind: type[T]) -> T:
+        kills = 0
         try:
-            self._connection.send(question)
+            tell(self._wire, question)
+            # The worker is at it already: with many small jobs what is done here first is most of the harness's cost.
+            kills = out_of_memory_kills()
+            self._shorten_log()
             self._await(limits)
-            return self._connection.recv()
+            return hear(self._wire, kind)
         except WorkerEndedError as error:
             ended = error
         except Exception:  # the connection's end, or whatever comes of reading what a broken process wrote
@@ -139,7 +146,7 @@ class WorkerProcess:
     def _await(self, limits: Limits) -> None:
         """Wait until the worker says something or is gone."""
         give_up = time.monotonic() + limits.timeout_s
-        while not self._connection.poll(max(0.0, min(_WATCH_S, give_up - time.monotonic()))):
+        while not self._wire.poll(max(0.0, min(_WATCH_S, give_up - time.monotonic()))):
             if time.monotonic() >= give_up:
                 raise WorkerEndedError(
                     Status.TIMEOUT, f"ended after the time limit of {limits.timeout_s:g} s"
@@ -151,7 +158,7 @@ class WorkerProcess:
                 )
             self._shorten_log()
             # The end of the connection alone would not do: a child of the worker may hold it open.
-            if not self.alive and not self._connection.poll():
+            if not self.alive and not self._wire.poll():
                 raise EOFError
 
     def _shorten_log(self) -> None:

@@ -59,7 +59,7 @@ class Workers(ABC):
     @property
     @abstractmethod
     def capacity(self) -> int:
-        """How many jobs can run at once: no more than these should be handed over before one is done."""
+        """How many jobs can be handed over before one is done: those that run, and those that wait to be next."""
 
     @abstractmethod
     def schedule(self, job: Job) -> Future[RunRecord]:

@@ -19,7 +19,7 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import PROBES
 from benchmarks.records import Status
 from benchmarks.runner import run_settings
-from benchmarks.worker_protocol import WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 from datasets.base import DatasetError
 from datasets.ds007328 import Ds007328
 from datasets.fetching import FetchRequest

@@ -62,7 +62,7 @@ def calibrate(
         with folder.working(), RunProgress(console, total=len(jobs), done=0) as progress:
             folder.store.path.unlink(missing_ok=True)
             try:
-                found = run_calibration(plan, jobs, settings, progress.started, progress.finished)
+                found = run_calibration(plan, jobs, settings, progress.show, progress.finished)
             except KeyboardInterrupt:
                 errors.print("Interrupted: a calibration has to run without a break.", style="yellow")
                 raise typer.Exit(EXIT_INTERRUPTED) from None

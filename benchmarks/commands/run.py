@@ -119,7 +119,7 @@ def work_off(
     with RunProgress(console, total=done + len(todo), done=done) as progress:
         try:
             with starting as workers:
-                run_jobs(todo, workers, folder.store, progress.started, progress.finished)
+                run_jobs(todo, workers, folder.store, progress.show, progress.finished)
         except (KeyboardInterrupt, WorkersLostError) as error:
             why = str(error) or "Interrupted"
             errors.print(f"{why}. What is done is stored; the same command continues.", style="yellow")

@@ -15,7 +15,7 @@ from benchmarks.runner import run_settings
 from benchmarks.section_chain import Step, follow, ways
 from benchmarks.stack_alignment import align_stacks
 from benchmarks.stack_record import Crop
-from benchmarks.worker_protocol import WorkerSettings
+from benchmarks.worker_settings import WorkerSettings
 
 SHAPE = (8, 10)
 FRAME = Frame(SHAPE, np.eye(2), np.zeros(2))

@@ -1,15 +1,11 @@
-"""What a worker process and the process that started it say to each other."""
+"""What a worker process is told once. Imports nothing numerical: a worker reads it before it takes its processors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.workers import RunSettings
-
-if TYPE_CHECKING:
-    from benchmarks.records import RunRecord
 
 
 @dataclass(frozen=True)
@@ -37,19 +33,3 @@ class WorkerSettings:
     def log(self) -> Path:
         """Where everything goes that the backend prints."""
         return self.run.results / "logs" / f"{self.backend.replace(':', '.')}.log"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a worker says of a job.
-
-    Attributes
-    ----------
-    record : RunRecord
-        How it went.
-    reusable : bool
-        False when the job left threads running, which would take processor time from the next one.
-    """
-
-    record: RunRecord
-    reusable: bool
