@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the collector from searching very many new objects for garbage again and again: none of them is."""
+    """Keep the collector from searching very many new objects for garbage, now and later: they are there to stay."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()

@@ -15,6 +15,7 @@ from msgspec import structs
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError
 from benchmarks.frozen import Frozen, decoded, indented
+from benchmarks.garbage import collector_paused
 from benchmarks.plan import Job, Plan
 from benchmarks.record_store import Head, RecordStore, latest
 from benchmarks.records import RunRecord, Track
@@ -190,11 +191,14 @@ class ResultsFolder:
         ConfigError
             When the folder holds no run, or one that this version cannot read.
         """
-        config, manifest = self.begun()
-        with self._readable():
-            found = latest(self.store.read())
-        records = tuple(_as_planned(found[job.job_id], job) for job in manifest.jobs if job.job_id in found)
-        return StoredRun(config, manifest, records)
+        with collector_paused():
+            config, manifest = self.begun()
+            with self._readable():
+                found = latest(self.store.read())
+            records = tuple(
+                _as_planned(found[job.job_id], job) for job in manifest.jobs if job.job_id in found
+            )
+            return StoredRun(config, manifest, records)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

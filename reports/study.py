@@ -24,6 +24,7 @@ from benchmarks.aggregation import (
 )
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
+from benchmarks.garbage import collector_paused
 from benchmarks.records import RunRecord, Track
 from reports.statistics.bootstrap import SubjectBootstrap
 
@@ -121,7 +122,8 @@ class Study:
     @cached_property
     def results(self) -> Mapping[PairKey, Mapping[str, PairResult]]:
         """Results by pair and run label."""
-        return by_pair(self.records)
+        with collector_paused():
+            return by_pair(self.records)
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:

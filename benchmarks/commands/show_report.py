@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 from rich.text import Text
 
 from benchmarks.commands.shared import console
@@ -27,8 +25,6 @@ from reports.verdicts import failures_table, gates_table
 
 def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
     """Write and print the report; return whether every gate passed."""
-    # The records stay until the end: searching them for garbage would take longer than the tables.
-    gc.freeze()
     config = stored.config
     study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
