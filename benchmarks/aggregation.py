@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from benchmarks.catalogue import METRICS
+from benchmarks.plain_data import finite_alone
 from benchmarks.records import Identity, RunRecord, Status
 
 TIMES = frozenset({"forward_s", "backward_s", "prepare_s"})
@@ -86,11 +86,6 @@ class PairResult:
         """Defined scores of the prealigned start, from the first repeat that recorded them."""
         recorded = next((record.before for record in self.repeats if record.before), {})
         return finite_alone(recorded)
-
-
-def finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the numbers that are defined."""
-    return {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def config_label(run: str) -> str:

@@ -21,16 +21,17 @@ from benchmarks.gradient_check import TimeLeft, check_backend
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.job_folder import JobFolder
 from benchmarks.kept_transforms import ARTEFACT, kept_name, write_kept
+from benchmarks.label_scores import LabelScores
 from benchmarks.memory import peak_memory
 from benchmarks.normalisation import NormalisedPair, normalise
 from benchmarks.panels import panels_name, write_panels
 from benchmarks.parameter_sets import build_params
-from benchmarks.plain_data import plain, storable
+from benchmarks.plain_data import plain
 from benchmarks.plan import Job
 from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import probes_mm
 from benchmarks.provenance import Witness, effective_threads
-from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Scores, Status
+from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
 from benchmarks.stacks import write_stacks
 from benchmarks.transform_artefacts import kept_transform
 from benchmarks.worker_settings import WorkerSettings
@@ -265,8 +266,8 @@ class Executor:
             peak_cuda_mib=measurement.peak_cuda_mib,
             before=dict(before.scores) if before else {},
             after=dict(after.scores) if after else {},
-            labels=_label_scores(after) if after else {},
-            labels_before=_label_scores(before) if before and first else {},
+            labels=LabelScores.of(after.labels if after else {}),
+            labels_before=LabelScores.of(before.labels if before and first else {}),
             gradient=measurement.gradient,
             gradient_check=measurement.gradient_check,
             statistics=told.statistics,
@@ -349,10 +350,6 @@ def _told(registration: Registration) -> Told:
         schedule=plain(registration.schedule),
         trace=tuple(tuple(map(_finite, level)) for level in registration.trace),
     )
-
-
-def _label_scores(evaluation: Evaluation) -> dict[str, Scores]:
-    return {storable(str(name)): dict(scores) for name, scores in evaluation.labels.items()}
 
 
 def _finite(cost: float) -> float | None:

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.memory import MIB
 from benchmarks.plan import make_plan
@@ -138,7 +139,9 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
         with LocalWorkers(run_settings(config, Path(scratch), Path(scratch))) as workers:
             run_jobs(plan.jobs[:1], workers, store, lambda _: None, lambda _: None)
         (one,) = store.read()
-    scores = {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
+    scores = LabelScores.of(
+        {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
+    )
     one = structs.replace(one, artefacts={}, labels=scores)
     with results.store.path.open("wb") as file:
         for number, job in enumerate(plan.jobs):
@@ -147,7 +150,7 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
                 "job_id": job.job_id,
                 "identity": job.identity,
                 "seconds": seconds,
-                "labels_before": {} if job.identity.repeat else scores,
+                "labels_before": LabelScores() if job.identity.repeat else scores,
             }
             file.write(msgspec.json.encode(structs.replace(one, **changes)) + b"\n")
 

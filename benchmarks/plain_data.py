@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,3 +28,8 @@ def plain(value: Any) -> Any:
 def storable(text: str) -> str:
     """Return text with escapes for what UTF-8 cannot hold, as file names and messages of libraries may."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def finite_alone(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the numbers that are defined."""
+    return {name: value for name, value in values.items() if value is not None and math.isfinite(value)}

@@ -10,6 +10,7 @@ from msgspec import Meta, field, structs
 from benchmarks.catalogue import METRICS
 from benchmarks.frozen import Frozen
 from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
+from benchmarks.label_scores import LabelScores
 from benchmarks.plain_data import storable
 
 
@@ -220,9 +221,9 @@ class RunRecord(Frozen, kw_only=True):
     before, after : dict of str to float or None
         Scores of the prealigned start and of the registration; keys as in ``benchmarks.catalogue``.
         None where undefined.
-    labels : dict of str to dict
-        Scores after registration per label name.
-    labels_before : dict of str to dict
+    labels : LabelScores
+        Scores of single labels after registration.
+    labels_before : LabelScores
         The same for the prealigned start; with the first repeat alone.
     gradient : Gradient or None
         Set for differentiable backends.
@@ -252,8 +253,8 @@ class RunRecord(Frozen, kw_only=True):
     peak_cuda_mib: float | None = None
     before: Scores = field(default_factory=dict)
     after: Scores = field(default_factory=dict)
-    labels: dict[str, Scores] = field(default_factory=dict)
-    labels_before: dict[str, Scores] = field(default_factory=dict)
+    labels: LabelScores = LabelScores()
+    labels_before: LabelScores = LabelScores()
     gradient: Gradient | None = None
     gradient_check: GradientCheck | None = None
     statistics: dict[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from pyarrow.csv import CSVWriter, WriteOptions
 
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
+from benchmarks.label_scores import LabelScores
 from benchmarks.records import RunRecord
 from reports.study import Study
 
@@ -56,7 +58,8 @@ def pair_json(study: Study, key: PairKey) -> bytes:
     results = study.results[key]
     identity = next(iter(results.values())).repeats[0].identity
     order = [run.label for run in study.runs(key.dataset)]
-    labels_before = (record.labels_before for result in results.values() for record in result.repeats)
+    repeats = (record for result in results.values() for record in result.repeats)
+    first = next((one.labels_before for one in repeats if one.labels_before.rows), LabelScores())
     content = {
         "dataset": key.dataset,
         "dataset_version": identity.dataset_version,
@@ -65,7 +68,7 @@ def pair_json(study: Study, key: PairKey) -> bytes:
         "subjects": list(identity.subjects),
         "dimension": identity.dimension,
         "before": study.starts(key.dataset, key.pair_id),
-        "labels_before": next(filter(None, labels_before), {}),
+        "labels_before": first.by_label(),
         "runs": {label: _run(results[label]) for label in order if label in results},
     }
     # What is not finite becomes null.
@@ -98,20 +101,20 @@ def _params(record: RunRecord) -> str:
 _TEXT, _WHOLE, _NUMBER, _TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _SCORES = tuple(metric for metric in METRICS if metric not in COSTS)
 _ASKED: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
-    "run": (_TEXT, lambda r: r.identity.run),
-    "backend": (_TEXT, lambda r: r.identity.backend),
-    "track": (_TEXT, lambda r: r.identity.track),
-    "dataset": (_TEXT, lambda r: r.identity.dataset),
-    "dataset_version": (_TEXT, lambda r: r.identity.dataset_version),
-    "pair_id": (_TEXT, lambda r: r.identity.pair_id),
-    "kind": (_TEXT, lambda r: r.identity.kind),
+    "run": (_TEXT, attrgetter("identity.run")),
+    "backend": (_TEXT, attrgetter("identity.backend")),
+    "track": (_TEXT, attrgetter("identity.track")),
+    "dataset": (_TEXT, attrgetter("identity.dataset")),
+    "dataset_version": (_TEXT, attrgetter("identity.dataset_version")),
+    "pair_id": (_TEXT, attrgetter("identity.pair_id")),
+    "kind": (_TEXT, attrgetter("identity.kind")),
     "conditions": (_TEXT, _conditions),
     "subjects": (_TEXT, lambda r: ";".join(r.identity.subjects)),
-    "dimension": (_WHOLE, lambda r: r.identity.dimension),
-    "repeat": (_WHOLE, lambda r: r.identity.repeat),
-    "seed": (_WHOLE, lambda r: r.identity.seed),
-    "threads": (_WHOLE, lambda r: r.identity.threads),
-    "device": (_TEXT, lambda r: r.identity.device),
+    "dimension": (_WHOLE, attrgetter("identity.dimension")),
+    "repeat": (_WHOLE, attrgetter("identity.repeat")),
+    "seed": (_WHOLE, attrgetter("identity.seed")),
+    "threads": (_WHOLE, attrgetter("identity.threads")),
+    "device": (_TEXT, attrgetter("identity.device")),
     "status": (_TEXT, lambda r: str(r.status)),
     "failure_stage": (_TEXT, lambda r: r.failure.stage if r.failure else None),
     "failure_message": (_TEXT, lambda r: r.failure.message if r.failure else None),
@@ -127,12 +130,12 @@ _CIRCUMSTANCES: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
     ),
     "gradient_check_note": (_TEXT, lambda r: r.gradient_check.note if r.gradient_check else None),
     "params": (_TEXT, _params),
-    "commit": (_TEXT, lambda r: r.provenance.commit),
-    "dirty": (_TRUTH, lambda r: r.provenance.dirty),
-    "concurrent_jobs": (_WHOLE, lambda r: r.provenance.concurrent_jobs),
-    "load_average": (_NUMBER, lambda r: r.provenance.load_average),
-    "started_utc": (_TEXT, lambda r: r.provenance.started_utc),
-    "job_id": (_TEXT, lambda r: r.job_id),
+    "commit": (_TEXT, attrgetter("provenance.commit")),
+    "dirty": (_TRUTH, attrgetter("provenance.dirty")),
+    "concurrent_jobs": (_WHOLE, attrgetter("provenance.concurrent_jobs")),
+    "load_average": (_NUMBER, attrgetter("provenance.load_average")),
+    "started_utc": (_TEXT, attrgetter("provenance.started_utc")),
+    "job_id": (_TEXT, attrgetter("job_id")),
 }
 _SCHEMA = pa.schema(
     [
@@ -150,7 +153,7 @@ def _run(result: PairResult) -> dict[str, Any]:
         "status": str(result.status),
         "track": first.identity.track,
         "scores": result.averages,
-        "labels": first.labels,
+        "labels": first.labels.by_label(),
         "repeats": [
             {
                 "repeat": record.identity.repeat,

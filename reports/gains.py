@@ -81,11 +81,10 @@ def _label_table(study: Study, dataset: str) -> Table:
                 continue
             first = result.repeats[0]
             scores = {run.label: first.labels} | ({} if started else {BEFORE: first.labels_before})
-            started = started or bool(first.labels_before)
+            started = started or bool(first.labels_before.rows)
             for column, labels in scores.items():
-                for label, score in labels.items():
-                    if (value := score.get(dice.name)) is not None:
-                        found.setdefault(label, {}).setdefault(column, []).append(value)
+                for label, value in labels.column(dice.name).items():
+                    found.setdefault(label, {}).setdefault(column, []).append(value)
     columns = [BEFORE, *(run.label for run in runs)]
     return Table(
         f"Dice by label: {dataset}",

@@ -205,7 +205,7 @@ def test_two_brains_on_different_grids_overlap_well_after_each_quick_backend(lab
     jobs = [job for job in plan.jobs if job.identity.run == label]
     (record,) = records_of(config, jobs, brain_cache, tmp_path / "results")
     assert record.status is Status.OK, record.failure
-    assert len(record.labels) == 13
+    assert len(record.labels.rows) == 13
     assert record.before["dice"] > 0.58
     assert record.after["dice"] > 0.68
     assert record.after["folding_fraction"] < 0.01

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
@@ -159,9 +158,8 @@ def label_scores(study: Study, dataset: str, metric: str) -> pd.DataFrame:
                 continue
             found: defaultdict[str, list[float]] = defaultdict(list)
             for record in result.repeats:
-                for label, scores in record.labels.items():
-                    if (value := scores.get(metric)) is not None and math.isfinite(value):
-                        found[label].append(value)
+                for label, value in record.labels.column(metric).items():
+                    found[label].append(value)
             rows += [(run.label, pair, label, fmean(values)) for label, values in found.items()]
     return pd.DataFrame(rows, columns=["run", "pair", "label", "value"])
 

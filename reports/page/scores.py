@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from benchmarks.aggregation import TIMES, finite_alone
+from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS
+from benchmarks.label_scores import LabelScores
 from reports.markdown import one_line
 from reports.study import IDENTITY, Run, Study
 from reports.summary import FURTHER, LEADING
@@ -121,9 +122,10 @@ def label_means(study: Study, dataset: str) -> dict[str, Any] | None:
     names: dict[str, None] = {}
     for number, run in enumerate(study.runs(dataset)):
         for pair in study.pairs(dataset):
-            for label, scores in _labels_of(study, dataset, pair, run).items():
-                names.setdefault(label)
-                for metric, value in scores.items():
+            labels = _labels_of(study, dataset, pair, run)
+            names |= dict.fromkeys(labels.rows)
+            for metric in LABEL_METRICS:
+                for label, value in labels.column(metric).items():
                     found[metric, number, label].append(value)
     means = {key: fmean(values) for key, values in found.items()}
     return _label_table(list(names), list(range(len(study.runs(dataset)))), means)
@@ -134,21 +136,17 @@ def pair_labels(study: Study, dataset: str, pair: str) -> dict[str, Any] | None:
     found: dict[tuple[str, int, str], float] = {}
     names: dict[str, None] = {}
     for number, run in enumerate(study.runs(dataset)):
-        for label, scores in _labels_of(study, dataset, pair, run).items():
-            names.setdefault(label)
-            found.update({(metric, number, label): value for metric, value in scores.items()})
+        labels = _labels_of(study, dataset, pair, run)
+        names |= dict.fromkeys(labels.rows)
+        for metric in LABEL_METRICS:
+            found |= {(metric, number, label): value for label, value in labels.column(metric).items()}
     return _label_table(list(names), sorted({number for _, number, _ in found}), found)
 
 
-def _labels_of(study: Study, dataset: str, pair: str, run: Run) -> dict[str, dict[str, float]]:
+def _labels_of(study: Study, dataset: str, pair: str, run: Run) -> LabelScores:
+    """Return the scores of the first repeat, which stands for all: the same result twice gives the same labels."""
     result = study.result(dataset, pair, run.label)
-    if result is None or not result.ok:
-        return {}
-    # A backend that gives the same result twice gives the same labels: the first repeat stands for all.
-    return {
-        label: finite_alone({name: scores.get(name) for name in LABEL_METRICS})
-        for label, scores in result.repeats[0].labels.items()
-    }
+    return result.repeats[0].labels if result and result.ok else LabelScores()
 
 
 def _label_table(

@@ -6,6 +6,7 @@ import sys
 import msgspec
 import pytest
 
+from benchmarks.label_scores import LabelScores
 from benchmarks.record_store import Head, Names, RecordStore, latest
 from benchmarks.records import Status
 
@@ -107,7 +108,7 @@ def test_heads_of_lines_written_otherwise(tmp_path, make_record):
 @pytest.mark.parametrize("follows", [b"", b"\n"])
 def test_wherever_a_record_is_cut_off_it_does_not_count(tmp_path, make_record, follows):
     whole = msgspec.json.encode(
-        make_record("a", after={"dice": 0.5}, wall_s=1.0, labels={"x": {"dice": 0.5}})
+        make_record("a", after={"dice": 0.5}, wall_s=1.0, labels=LabelScores.of({"x": {"dice": 0.5}}))
     )
     store = RecordStore(tmp_path / "records.jsonl")
     for length in range(1, len(whole)):

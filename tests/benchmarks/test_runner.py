@@ -22,9 +22,9 @@ def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy,
         assert record.before["tre_mm"] == pytest.approx(13**0.5)
         assert record.after["tre_mm"] == pytest.approx(0.0, abs=1e-9)
         assert record.after["dice"] > record.before["dice"]
-        assert record.labels["blob"]["dice"] == record.after["dice"]
+        assert record.labels.column("dice")["blob"] == record.after["dice"]
         # Those of the start would be the same in each repeat.
-        assert list(record.labels_before) == ([] if record.identity.repeat else ["blob"])
+        assert list(record.labels_before.rows) == ([] if record.identity.repeat else ["blob"])
         assert set(record.seconds) == {"load", "prepare", "forward", "result", "evaluate"}
         assert record.peak_rss_mib > 10
         assert record.gradient is None
@@ -49,7 +49,7 @@ def test_what_a_dataset_took_from_arrays_can_be_stored(toy_config, run_toy):
     assert record.status is Status.OK
     assert record.identity.conditions == {"start_rotation_deg": 5.0}
     assert record.identity.subjects == ("s0",)
-    assert list(record.labels) == ["blob"]
+    assert list(record.labels.rows) == ["blob"]
 
 
 def test_a_differentiable_backend_is_timed_backwards_too(toy_config, run_toy, one_pair):

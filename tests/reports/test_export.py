@@ -10,6 +10,7 @@ from msgspec import structs
 
 from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.records import Gradient, RunRecord, Status
 from reports.export import pair_json, results_csv
 from reports.study import Study
@@ -47,7 +48,7 @@ def test_pair_file_has_the_averages_of_the_tables(make: Make, make_config: MakeC
         make("a", repeat=1, dice=0.3),
         make("b", status=Status.FAILED),
     ]
-    records[0] = structs.replace(records[0], labels=scores)
+    records[0] = structs.replace(records[0], labels=LabelScores.of(scores))
     content = json.loads(pair_json(Study.of(make_config("b", "a"), records), PairKey("set", "p1")))
     assert content["before"] == {"dice": 0.05}
     assert list(content["runs"]) == ["b", "a"]

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
 from reports.gains import gain_tables, label_tables
@@ -151,7 +152,11 @@ def test_dice_by_label(make: Make, make_config: MakeConfig) -> None:
         "b": {"hippocampus": {"dice": 0.7}, "caudate": {"dice": 0.9}},
     }
     records = [
-        structs.replace(make(run), labels=found, labels_before={"hippocampus": {"dice": 0.4}})
+        structs.replace(
+            make(run),
+            labels=LabelScores.of(found),
+            labels_before=LabelScores.of({"hippocampus": {"dice": 0.4}}),
+        )
         for run, found in labels.items()
     ]
     (table,) = label_tables(make_config("a", "b"), records)

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.records import RunRecord, Status
 from reports.figures.agreement import Agreement, agreement_plate, two_runs
 from reports.figures.convergence import convergence_plate
@@ -47,10 +48,10 @@ def study(make: Make, make_config: MakeConfig) -> Study:
             before={"dice": 0.1},
             seconds={"forward": 2.0 + i, "backward": 1.0},
         )
-        labels = {"thin": {"dice": 0.3 + 0.01 * i}, "thick": {"dice": 0.9}}
+        labels = LabelScores.of({"thin": {"dice": 0.3 + 0.01 * i}, "thick": {"dice": 0.9}})
         records.append(structs.replace(a, labels=labels, trace=((3.0, 2.0), (), (5.0, 4.0, 1.0))))
         b = make("b", pair, dice=0.7, seconds={"forward": 1.0}, status=Status.FAILED if i == 5 else Status.OK)
-        records.append(structs.replace(b, labels={"thick": {"dice": 0.8}}))
+        records.append(structs.replace(b, labels=LabelScores.of({"thick": {"dice": 0.8}})))
     return Study.of(make_config("a", "b"), records)
 
 
@@ -81,7 +82,11 @@ def test_values_beyond_the_whiskers_are_those_of_tukey() -> None:
 
 
 def test_labels_are_averaged_over_repeats_and_the_worst_lead(study: Study, make: Make) -> None:
-    again = [structs.replace(make("a", repeat=1, pair="p0", dice=0.5), labels={"thin": {"dice": 0.5}})]
+    again = [
+        structs.replace(
+            make("a", repeat=1, pair="p0", dice=0.5), labels=LabelScores.of({"thin": {"dice": 0.5}})
+        )
+    ]
     scores = label_scores(Study.of(study.config, [*study.records, *again]), "set", "dice")
     first = scores[(scores["run"] == "a") & (scores["pair"] == "p0")].set_index("label")["value"]
     assert first["thin"] == pytest.approx(0.4)

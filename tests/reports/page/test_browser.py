@@ -15,6 +15,7 @@ from msgspec import structs
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord, Status
 from benchmarks.stacks import Stack, eight_bit, write_stacks
@@ -71,7 +72,7 @@ def report(
             run, "head", dataset="solid", track=track, dimension=3, artefacts=kept, dice=0.6 + number / 10
         )
         labels = {HOSTILE: {"dice": 0.6}, "left": {"dice": 0.7}}
-        records.append(structs.replace(solid, labels=labels))
+        records.append(structs.replace(solid, labels=LabelScores.of(labels)))
     records[-2] = make(HOSTILE, "p59", dataset="flat", status=Status.FAILED, message=HOSTILE)
     build_report(folder, config, records, descriptions={"flat": HOSTILE}, command="the command")
     return folder / "report.html"

@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from benchmarks.config import Config
+from benchmarks.label_scores import LabelScores
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord, Status
 from reports.document import Background
@@ -124,7 +125,9 @@ def test_many_pairs_keep_the_most_telling_metrics(make: Make, make_config: MakeC
 
 def test_label_means_are_over_the_pairs_that_have_the_label(make: Make, make_config: MakeConfig) -> None:
     labels = [{"x": {"dice": 0.2}, "y": {"dice": None}}, {"x": {"dice": 0.4}}]
-    records = [structs.replace(make("a", f"p{n}"), labels=found) for n, found in enumerate(labels)]
+    records = [
+        structs.replace(make("a", f"p{n}"), labels=LabelScores.of(found)) for n, found in enumerate(labels)
+    ]
     found = label_means(Study.of(make_config("a"), records), "set")
     assert found == {"names": ["x", "y"], "runs": [0], "scores": {"dice": [[0.3, None]]}}
 
