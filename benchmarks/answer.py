@@ -15,7 +15,10 @@ class Answer(Frozen, kw_only=True):
         How it went.
     reusable : bool
         False when the job left threads running, which would take processor time from the next one.
+    alone : bool
+        True when the job left no process running, on a system that tells for certain.
     """
 
     record: RunRecord
     reusable: bool
+    alone: bool

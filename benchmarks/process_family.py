@@ -17,10 +17,11 @@ _END_WITHIN_S = 30.0
 
 
 class ProcessFamily:
-    """The processes that share a session with a worker or carry its mark in their environment.
+    """The processes that descend from a worker, share its session or carry its mark in their environment.
 
-    A process inherits both from its parent. One that starts a session of its own keeps the mark, one that empties
-    its environment keeps the session: a backend's children are found after their parents are gone.
+    A process inherits session and mark from its parent. One that starts a session of its own keeps the mark, one that
+    empties its environment keeps the session: a backend's children are found after their parents, and the worker, are
+    gone. One that does both is found as long as the worker is there, which adopts what its descendants leave.
 
     Parameters
     ----------
@@ -59,9 +60,12 @@ class ProcessFamily:
         # Who was a stranger stays one: only processes that have appeared since the last look are looked into.
         self._strangers &= present
         candidates = present - self._strangers
-        members = {pid for pid in candidates if _session(pid) == self._leader or mark_of(pid) == self._mark}
+        members = {pid for pid in candidates if self._belongs(pid)}
         self._strangers |= candidates - members
         return members
+
+    def _belongs(self, pid: int) -> bool:
+        return _session(pid) == self._leader or mark_of(pid) == self._mark or self._leader in _ancestors(pid)
 
 
 def mark_of(pid: int) -> str:
@@ -102,6 +106,13 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except OSError:
         return None
+
+
+def _ancestors(pid: int) -> set[int]:
+    try:
+        return {parent.pid for parent in psutil.Process(pid).parents()}
+    except psutil.Error:
+        return set()
 
 
 def _alive(pids: set[int]) -> list[psutil.Process]:

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 
 from benchmarks.kernel_oom import volunteer
 from benchmarks.messages import Wire, hear, tell
+from benchmarks.orphans import adopt_orphans, children_left
 from benchmarks.processors import allowed_processors, one_per_core
 from benchmarks.worker_settings import WorkerSettings
 
@@ -23,13 +24,14 @@ def main() -> None:
     # A backend may fork, and its child may come back here: it must not answer in this process's name.
     os.register_at_fork(after_in_child=wire.close)
     volunteer()
+    adopts = adopt_orphans()
     with suppress(EOFError):
-        _serve(wire)
+        _serve(wire, adopts=adopts)
     # Threads that a backend left behind must not keep the process.
     os._exit(0)
 
 
-def _serve(wire: Wire) -> None:
+def _serve(wire: Wire, *, adopts: bool) -> None:
     settings = hear(wire, WorkerSettings)
     if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
         os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
@@ -45,7 +47,8 @@ def _serve(wire: Wire) -> None:
         before = set(threading.enumerate())
         record = executor.run(job)
         _flush_output()
-        tell(wire, Answer(record=record, reusable=not _left_running(before)))
+        alone = adopts and not children_left()
+        tell(wire, Answer(record=record, reusable=not _left_running(before), alone=alone))
 
 
 def _left_running(before: set[threading.Thread]) -> bool:

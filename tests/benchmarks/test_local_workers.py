@@ -113,6 +113,12 @@ def test_processes_that_a_job_left_running_are_ended(run_faulty, notes, backend)
     assert not [pid for pid in notes() if runs(pid)]
 
 
+def test_a_process_that_nothing_but_its_descent_betrays_is_ended(run_faulty, notes):
+    assert run_faulty("LeavesOrphan").status is Status.OK
+    (orphan,) = notes()
+    assert not runs(orphan)
+
+
 def test_a_forked_copy_of_the_worker_does_not_answer_in_its_place(run_faulty, notes):
     assert run_faulty("Doubles").status is Status.OK
     assert not [pid for pid in notes() if runs(pid)]

@@ -354,6 +354,19 @@ class LeavesChildren(Toy):
             note(subprocess.Popen(["sleep", "1000"], **options).pid)
 
 
+class LeavesOrphan(Toy):
+    """A process in a session of its own and without the worker's environment, whose parent has ended."""
+
+    name = "leaves_orphan"
+
+    def register(self):
+        code = (
+            "import subprocess as s\n"
+            "print(s.Popen(['sleep', '1000'], stdout=s.DEVNULL, start_new_session=True, env={}).pid)"
+        )
+        note(int(subprocess.check_output([sys.executable, "-c", code])))
+
+
 class HangsWithChildren(Toy):
     """Hangs in C, with a child in a session of its own."""
 
