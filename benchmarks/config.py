@@ -59,8 +59,8 @@ class LimitsConfig(Section):
         Resident memory in MiB of the worker process and all processes that it started; None sets no limit.
     """
 
-    timeout_s: Annotated[float, Field(gt=0)] = 1800.0
-    memory_mib: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
+    memory_mib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class RunLimitsConfig(Section):
@@ -72,8 +72,8 @@ class RunLimitsConfig(Section):
         As in ``limits``; None takes the value from there.
     """
 
-    timeout_s: Annotated[float, Field(gt=0)] | None = None
-    memory_mib: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    memory_mib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class OverrideConfig(Section):

@@ -71,6 +71,7 @@ class WorkerProcess:
 
     def __init__(self, settings: WorkerSettings, mark: str) -> None:
         self._ready = False
+        self._kills_before = out_of_memory_kills()
         self._settings = settings
         wire, theirs = multiprocessing.Pipe()
         self._wire: Wire = wire
@@ -128,18 +129,17 @@ class WorkerProcess:
         shutil.rmtree(self._settings.scratch, ignore_errors=True)
 
     def _ask(self, question: WorkerSettings | Job, limits: Limits, kind: type[T]) -> T:
-        kills = 0
         try:
             tell(self._wire, question)
             # The worker is at it already: with many small jobs what is done here first is most of the harness's cost.
-            kills = out_of_memory_kills()
+            self._kills_before = out_of_memory_kills()
             self._shorten_log()
             self._await(limits)
             return hear(self._wire, kind)
         except WorkerEndedError as error:
             ended = error
         except Exception:  # the connection's end, or whatever comes of reading what a broken process wrote
-            ended = self._why_it_ended(kills)
+            ended = self._why_it_ended()
         self.end()
         raise ended
 
@@ -167,13 +167,13 @@ class WorkerProcess:
             if self._settings.log.stat().st_size > MAX_LOG_BYTES:
                 os.truncate(self._settings.log, 0)
 
-    def _why_it_ended(self, kills_before: int) -> WorkerEndedError:
+    def _why_it_ended(self) -> WorkerEndedError:
         status, message = Status.KILLED, "the worker process closed its connection"
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_NOTICE_WITHIN_S)
             if code >= 0:
                 message = f"the worker process exited with code {code}"
-            elif code == -signal.SIGKILL and out_of_memory_kills() > kills_before:
+            elif code == -signal.SIGKILL and out_of_memory_kills() > self._kills_before:
                 status, message = Status.OOM, "the system ran out of memory and ended the worker process"
             else:
                 message = f"the worker process was ended by {signal.Signals(-code).name}"

@@ -1,5 +1,7 @@
 """What a user may get wrong in a config, and the one line that says so."""
 
+import math
+
 import pytest
 import yaml
 
@@ -53,6 +55,10 @@ def test_a_minimal_config_gets_the_defaults(write):
         (
             {"resources": {"threads": [1, 0]}},
             "x.yaml: resources.threads[1]: Input should be greater than or equal to 1 (got 0)",
+        ),
+        (
+            {"limits": {"timeout_s": math.inf}},
+            "x.yaml: limits.timeout_s: Input should be a finite number (got inf)",
         ),
         (
             {"resources": {"threads": [1, 2, 1]}},

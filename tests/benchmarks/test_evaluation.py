@@ -103,6 +103,31 @@ def test_inverse_consistency_by_hand(pair: Pair) -> None:
     assert result.scores["inverse_consistency_mm"] == pytest.approx(np.hypot(3.0, 4.0))
 
 
+def test_inverse_consistency_is_that_of_the_points_in_the_mask(pair: Pair) -> None:
+    """A stretch by a tenth about the origin, and no inverse of it: the round trip moves x by x / 10."""
+    stretch, nothing = sitk.AffineTransform(2), sitk.TranslationTransform(2)
+    stretch.SetMatrix((1.1, 0.0, 0.0, 1.1))
+    curved = sitk.DisplacementFieldTransform(
+        sitk.TransformToDisplacementField(stretch, sitk.sitkVectorFloat64, pair.fixed.GetSize())
+    )
+    rows, columns = np.mgrid[4:36, 5:45]
+    expected = np.hypot(columns, rows).mean() / 10
+    for registration in (stretch, curved):
+        scores = evaluate(pair, registration, nothing).scores
+        assert scores["inverse_consistency_mm"] == pytest.approx(expected)
+
+
+def test_a_linear_transform_stretches_equally_everywhere(pair: Pair) -> None:
+    stretch = sitk.AffineTransform(2)
+    stretch.SetMatrix((1.1, 0.2, -0.1, 0.9))
+    scores = evaluate(pair, stretch, None).scores
+    assert scores["min_jacobian"] == pytest.approx(1.1 * 0.9 + 0.2 * 0.1)
+    assert scores["sd_log_jacobian"] == pytest.approx(0.0, abs=1e-12)
+    stretch.SetMatrix((-1.0, 0.0, 0.0, 1.0))
+    stretch.SetCenter((25.0, 20.0))
+    assert evaluate(pair, stretch, None).scores["folding_fraction"] == 1.0
+
+
 def test_surface_distances_use_the_spacing_in_the_right_order(pair: Pair) -> None:
     """Both squares move by one voxel along x only: 5 mm there, 0.1 mm along y."""
     spacing = (5.0, 0.1)

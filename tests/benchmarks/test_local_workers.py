@@ -10,6 +10,8 @@ from benchmarks.local_workers import LocalWorkers
 from benchmarks.plan import make_plan
 from benchmarks.records import Status
 from benchmarks.runner import run_settings
+from benchmarks.worker_process import WorkerEndedError, WorkerProcess
+from benchmarks.worker_settings import WorkerSettings
 
 ONE_PAIR = {"name": "toy:ToyDataset", "params": {"count": 1}}
 
@@ -207,3 +209,22 @@ def test_a_worker_that_the_kernel_ended_for_memory_is_out_of_memory(run_faulty, 
     record = run_faulty("AllocatesInCgroup")
     assert record.status is Status.OOM
     assert "the system ran out of memory" in record.failure.message
+
+
+def test_a_worker_killed_between_jobs_is_not_blamed_on_memory_that_ran_out_before(
+    toy_config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("benchmarks.worker_process.out_of_memory_kills", lambda: 3)
+    config = toy_config("Shift", dataset=ONE_PAIR)
+    (job,) = make_plan(config, tmp_path / "cache", "toy.yaml").jobs
+    run = run_settings(config, tmp_path / "cache", tmp_path / "results")
+    worker = WorkerProcess(
+        WorkerSettings("toy:Shift", 1, tmp_path / "results" / "tmp" / "0", run), "test-mark"
+    )
+    worker.wait_until_ready()
+    (process,) = (child for child in psutil.Process().children() if "benchmarks.worker" in child.cmdline())
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(WorkerEndedError, match="SIGKILL") as caught:
+        worker.run(job)
+    assert caught.value.status is Status.KILLED
