@@ -31,7 +31,7 @@ class LabelScores(Frozen, kw_only=True):
         """Make columns of the scores of each label."""
         metrics = dict.fromkeys(metric for scores in labels.values() for metric in scores)
         return cls(
-            rows={storable(name): row for row, name in enumerate(labels)},
+            rows={storable(str(name)): row for row, name in enumerate(labels)},
             columns={metric: tuple(scores.get(metric) for scores in labels.values()) for metric in metrics},
         )
 

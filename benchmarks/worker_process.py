@@ -117,7 +117,8 @@ class WorkerProcess:
             When the job ended the worker or had to be ended with it.
         """
         answer = self._ask(job, job.limits, Answer)
-        if not answer.alone and self._family.end_descendants():
+        if not answer.alone:
+            self._family.end_descendants()
             # Before they ended, they may have made the job's folder again.
             shutil.rmtree(self._settings.scratch / job.job_id, ignore_errors=True)
         return answer

@@ -36,3 +36,7 @@ def test_no_labels() -> None:
 def test_names_that_no_file_could_hold_are_escaped() -> None:
     scores = LabelScores.of({"caf\udce9": {"dice": 0.5}})
     assert msgspec.json.decode(msgspec.json.encode(scores), type=LabelScores) == scores
+
+
+def test_a_name_that_is_a_number_is_kept_as_text() -> None:
+    assert LabelScores.of({17: {"dice": 0.5}}).rows == {"17": 0}  # type: ignore[dict-item]

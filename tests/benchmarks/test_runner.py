@@ -2,7 +2,11 @@
 
 import pytest
 
+from benchmarks.local_workers import LocalWorkers
+from benchmarks.plan import make_plan
+from benchmarks.record_store import RecordStore
 from benchmarks.records import Status
+from benchmarks.runner import run_jobs, run_settings
 
 
 @pytest.fixture
@@ -13,6 +17,30 @@ def one_pair():
 def test_a_worker_that_died_is_replaced_for_the_next_job(toy_config, run_toy):
     records = run_toy(toy_config("Killed"))
     assert [record.status for record in records] == [Status.KILLED, Status.KILLED]
+
+
+def test_the_next_job_is_handed_out_before_a_record_is_stored(toy_config, tmp_path):
+    config = toy_config("Shift", timing={"repeats": 2}, resources={"threads": 1})
+    jobs = make_plan(config, tmp_path / "cache", "toy.yaml").jobs
+    handed, current, handed_by_then = [], [], []
+
+    class Watched(LocalWorkers):
+        def schedule(self, job):
+            handed.append(job)
+            return super().schedule(job)
+
+    def keep(_):
+        handed_by_then.append(len(handed))
+
+    with Watched(run_settings(config, tmp_path / "cache", tmp_path / "results")) as workers:
+        run_jobs(jobs, workers, RecordStore(tmp_path / "records.jsonl"), current.append, keep)
+    assert handed == list(jobs)
+    assert handed_by_then[0] == 2
+    assert len(handed_by_then) == len(jobs)
+    # Never a job that waits behind one that runs; of two that end at once, the second may not be told.
+    places = [jobs.index(job) for job in current]
+    assert places[0] == 0
+    assert places == sorted(places)
 
 
 def test_scores_times_memory_and_circumstances_are_recorded(toy_config, run_toy, tmp_path):
