@@ -1,6 +1,7 @@
 """The same registration in other ways: other precision, other device, other parameters, again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,3 +107,20 @@ def test_a_graphics_card_gives_the_same_gradient(model, adjoint, deformed_pair: 
         gradients.append([part.cpu() for part in torch.autograd.grad(loss, (fixed, moving))])
     for host, card in zip(*gradients, strict=True):
         torch.testing.assert_close(card, host, rtol=0, atol=1e-4 * float(host.abs().max()))
+
+
+@on_card
+@pytest.mark.parametrize("shape", [(56, 52), (28, 26, 24)])
+def test_a_graphics_card_gives_the_same_inverse(shape, deformed_pair: Pairs):
+    fixed, moving = (image.float().cuda() for image in deformed_pair(shape, displacement_voxels=2.0))
+    card = lmreg.register(fixed, moving, model="diffeomorphic", levels=2)
+    grid = replace(card.fixed_grid, affine=card.fixed_grid.affine.cpu())
+    host = replace(
+        card,
+        displacement=card.displacement.cpu(),
+        matrix=card.matrix.cpu(),
+        fixed_grid=grid,
+        moving_grid=grid,
+    )
+    assert card.inverse_displacement.is_cuda
+    torch.testing.assert_close(card.inverse_displacement.cpu(), host.inverse_displacement, rtol=0, atol=2e-3)
