@@ -64,7 +64,15 @@ class PairResult:
     @cached_property
     def numbers(self) -> tuple[Mapping[str, float], ...]:
         """Every number of each repeat that is defined."""
-        return tuple(finite_alone(record.values()) for record in self.repeats)
+        found = []
+        scores: Mapping[str, float] = {}
+        shared = None
+        for record in self.repeats:
+            if record.after is not shared:
+                shared = record.after
+                scores = finite_alone(shared)
+            found.append({**scores, **finite_alone(record.costs())})
+        return tuple(found)
 
     @cached_property
     def averages(self) -> Mapping[str, float]:

@@ -6,6 +6,7 @@ Measures with an instant backend on a quiet machine and compares with bounds; ex
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from benchmarks.local_workers import LocalWorkers
 from benchmarks.memory import MIB
 from benchmarks.plan import make_plan
 from benchmarks.record_store import RecordStore
-from benchmarks.records import RunRecord
+from benchmarks.records import RunRecord, Scores
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 
@@ -37,6 +38,7 @@ RUNS, REPEATS = 8, 16
 # Of the records' jobs a run that starts plans those of these repeats: a sweep of 780 pairs, where the store holds more.
 SWEEP_REPEATS = 3
 LABELS = 10
+FIRST_RUN = "instant 0"
 # The memory of the parent is called flat when it grows by less than this from a tenth of the jobs to the last.
 FLAT_MIB = 20.0
 
@@ -130,7 +132,10 @@ def cost_of_records(folder: Path, records: int) -> list[Cost]:
 
 
 def write_store(config: Config, folder: Path, source: Path) -> None:
-    """Write the results folder of a finished run whose records are all alike but for their scores."""
+    """Write the results folder of a finished run.
+
+    Scores differ by pair and run; repeats of a run have the same, as those of most backends, but for the first run.
+    """
     plan = make_plan(config, folder, str(source))
     results = ResultsFolder(folder)
     results.begin(plan, str(source), [])
@@ -139,20 +144,35 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
         with LocalWorkers(run_settings(config, Path(scratch), Path(scratch))) as workers:
             run_jobs(plan.jobs[:1], workers, store, lambda _: None, lambda _: None)
         (one,) = store.read()
-    scores = LabelScores.of(
-        {f"structure {n}": dict.fromkeys(_OVERLAPS, 0.123456789012) for n in range(LABELS)}
-    )
-    one = structs.replace(one, artefacts={}, labels=scores)
     with results.store.path.open("wb") as file:
         for number, job in enumerate(plan.jobs):
-            seconds = {stage: value * (1 + number % 7 / 10) for stage, value in one.seconds.items()}
+            asked = job.identity
+            started = random.Random(asked.pair_id)
+            ended = random.Random(
+                f"{asked.pair_id} {asked.run} {asked.repeat if asked.run == FIRST_RUN else 0}"
+            )
             changes = {
                 "job_id": job.job_id,
-                "identity": job.identity,
-                "seconds": seconds,
-                "labels_before": LabelScores() if job.identity.repeat else scores,
+                "identity": asked,
+                "seconds": {stage: value * (1 + number % 7 / 10) for stage, value in one.seconds.items()},
+                "before": _scores(one.before, started),
+                "after": _scores(one.after, ended),
+                "labels": _label_scores(ended),
+                "labels_before": LabelScores() if asked.repeat else _label_scores(started),
+                "artefacts": {},
             }
             file.write(msgspec.json.encode(structs.replace(one, **changes)) + b"\n")
+
+
+def _scores(scores: Scores, draw: random.Random) -> Scores:
+    """Return other numbers for those that are defined."""
+    return {name: None if value is None else draw.random() for name, value in scores.items()}
+
+
+def _label_scores(draw: random.Random) -> LabelScores:
+    return LabelScores.of(
+        {f"structure {n}": {metric: draw.random() for metric in _OVERLAPS} for n in range(LABELS)}
+    )
 
 
 _OVERLAPS = (

@@ -279,9 +279,12 @@ class RunRecord(Frozen, kw_only=True):
 
     def values(self) -> dict[str, float | None]:
         """Return all numbers of the catalogue by name; what is undefined is missing or None."""
+        return {**self.after, **self.costs()}
+
+    def costs(self) -> dict[str, float | None]:
+        """Return the numbers of the catalogue that are no scores."""
         check = self.gradient_check
         return {
-            **self.after,
             "forward_s": self.seconds.get("forward"),
             "backward_s": self.seconds.get("backward"),
             "prepare_s": self.seconds.get("prepare"),

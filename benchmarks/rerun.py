@@ -19,7 +19,7 @@ from benchmarks.noise import load_noise_floors
 from benchmarks.parameter_sets import build_params
 from benchmarks.plan import Job, Limits, job_limits
 from benchmarks.plugins import adapter_class, dataset_class
-from benchmarks.record_store import RecordStore, latest
+from benchmarks.record_store import RecordStore
 from benchmarks.records import RunRecord, Scores
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
@@ -108,7 +108,7 @@ def find_record(results_dir: Path, prefix: str) -> FoundRecord:
         )
     ((folder, job_id),) = found
     results = ResultsFolder(folder)
-    return FoundRecord(results, latest(results.store.read())[job_id])
+    return FoundRecord(results, results.store.latest([job_id])[job_id])
 
 
 def rerun(

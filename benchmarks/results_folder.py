@@ -17,7 +17,7 @@ from benchmarks.config_file import ConfigError
 from benchmarks.frozen import Frozen, decoded, indented
 from benchmarks.garbage import collector_paused
 from benchmarks.plan import Job, Plan
-from benchmarks.record_store import Head, RecordStore, latest
+from benchmarks.record_store import Head, RecordStore
 from benchmarks.records import RunRecord, Track
 from benchmarks.run_lock import held
 from benchmarks.selection import Filter, matches
@@ -79,7 +79,7 @@ class StoredRun:
     manifest : Manifest
         What was planned.
     records : tuple of RunRecord
-        The latest record of each planned job that has one, in the order planned.
+        The latest record of each planned job that has one, pair by pair and run by run.
     selection : tuple of str
         What they were chosen by, ``KEY=PATTERN`` each; empty where they are all.
     """
@@ -193,11 +193,11 @@ class ResultsFolder:
         """
         with collector_paused():
             config, manifest = self.begun()
+            # As tables go over them.
+            jobs = sorted(manifest.jobs, key=lambda job: (job.dataset, job.pair_id, job.run))
             with self._readable():
-                found = latest(self.store.read())
-            records = tuple(
-                _as_planned(found[job.job_id], job) for job in manifest.jobs if job.job_id in found
-            )
+                found = self.store.latest(job.job_id for job in jobs)
+            records = tuple(_as_planned(found[job.job_id], job) for job in jobs if job.job_id in found)
             return StoredRun(config, manifest, records)
 
     @contextmanager

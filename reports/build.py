@@ -14,8 +14,8 @@ from benchmarks.noise import NoiseFloors
 from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_tables, report_text
 from reports.export import pair_json, results_csv
-from reports.figures.drawing import FOLDER as FIGURES
-from reports.figures.drawing import SUFFIXES
+from reports.galleries import FOLDER as FIGURES
+from reports.galleries import SUFFIXES
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.page.render import page_text

@@ -14,14 +14,13 @@ from benchmarks.stack_record import StackAlignment
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
-from reports.figures.drawing import Gallery, Picture
 from reports.gains import gain_tables, label_tables
+from reports.galleries import Gallery, Picture, Pictures
 from reports.gradients import gradient_tables
 from reports.kind_scores import kind_table
 from reports.markdown import code_block, details, escape, render_table
 from reports.numbers import counted
 from reports.pair_scores import pair_table
-from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.schedules import schedule_tables

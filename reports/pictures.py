@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,15 +12,16 @@ from reports.figures.agreement import agreement_plate
 from reports.figures.capture import capture_plate
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
-from reports.figures.drawing import Drawing, Gallery, Plate, write_plate
+from reports.figures.drawing import Drawing, Plate, write_plate
 from reports.figures.drift import drift_plate
 from reports.figures.extremes import Extreme, extreme_pairs, extremes_drawing, extremes_plate
 from reports.figures.pairs import pair_plates
 from reports.figures.ranks import ranks_plate
-from reports.figures.slices import KeptSlices, Shown, files_of, kept_slices, read_slices, slices_path
 from reports.figures.spread import labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
+from reports.galleries import Gallery, Pictures
+from reports.kept_slices import KeptSlices, Shown, files_of, kept_slices, read_slices, slices_path
 from reports.numbers import counted
 from reports.pair_scores import leading_metric
 from reports.statistics.ranks import rank_runs
@@ -30,44 +30,6 @@ from reports.study import Study
 # A report with the pictures of more pairs, or of more runs, would be neither read nor drawn in reasonable time.
 MOST_PAIRS = 6
 MOST_RUNS = 16
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The figures of one dataset.
-
-    Attributes
-    ----------
-    scores : tuple of Gallery
-        Accuracy against time, success against the start, ranks, spread over pairs and labels, two runs pair by pair.
-    costs : tuple of Gallery
-        Times, scaling with threads, convergence.
-    slices : tuple of Gallery
-        The pairs that are shown in full, and each run's worst, median and best pair.
-    omitted : tuple of str
-        What could not be drawn and why, a sentence each.
-    """
-
-    scores: tuple[Gallery, ...]
-    costs: tuple[Gallery, ...]
-    slices: tuple[Gallery, ...]
-    omitted: tuple[str, ...]
-
-    def only(self, wanted: Callable[[str], bool]) -> Pictures:
-        """Return the figures whose path is wanted, and say nothing of pairs that were not pictured if none is."""
-
-        def chosen(galleries: tuple[Gallery, ...]) -> tuple[Gallery, ...]:
-            kept = [(one, tuple(p for p in one.pictures if wanted(p.path))) for one in galleries]
-            return tuple(replace(one, pictures=pictures) for one, pictures in kept if pictures)
-
-        slices = chosen(self.slices)
-        return Pictures(chosen(self.scores), chosen(self.costs), slices, self.omitted if slices else ())
-
-    @property
-    def paths(self) -> set[str]:
-        """All files of all figures."""
-        galleries = (*self.scores, *self.costs, *self.slices)
-        return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
 
 
 def draw_pictures(

@@ -12,9 +12,10 @@ from PIL import Image
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
 from reports.document import Background
+from reports.galleries import Pictures
 from reports.markdown import escape, render_table
 from reports.overview import overview_table, verdicts_table
-from reports.pictures import Pictures, draw_pictures
+from reports.pictures import draw_pictures
 from reports.published import FIGURES, MAIN, PublishedRun, load_published
 from reports.study import Study
 from reports.summary import summary_tables

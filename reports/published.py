@@ -22,7 +22,7 @@ from benchmarks.noise import Calibration, NoiseFloors
 from benchmarks.records import RunRecord
 from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_text
-from reports.pictures import Pictures
+from reports.galleries import Pictures
 from reports.study import Study
 
 # Each with a folder per run, named by its config.

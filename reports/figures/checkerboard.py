@@ -12,7 +12,8 @@ from benchmarks.panels import Panel
 from reports.figures.columns import Column, draw_columns, start_and_runs
 from reports.figures.comparison import INTENSITY_MAP, Scales, shared_scales
 from reports.figures.drawing import Drawing
-from reports.figures.slices import KeptSlices, aspect_of
+from reports.figures.slices import aspect_of
+from reports.kept_slices import KeptSlices
 
 SQUARES = 9
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from benchmarks.catalogue import METRICS
 from benchmarks.panels import Panel
 from reports.figures.layout import PictureGrid, balanced, picture_grid
-from reports.figures.slices import KeptSlices, Shown, bare, height_to_width, mark_sides
+from reports.figures.slices import bare, height_to_width, mark_sides
 from reports.figures.style import label_text
+from reports.kept_slices import KeptSlices, Shown
 from reports.numbers import NOT_AVAILABLE, fixed_digits
 from reports.study import BEFORE
 

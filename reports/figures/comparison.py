@@ -15,8 +15,9 @@ from benchmarks.catalogue import METRICS
 from benchmarks.panels import Panel
 from reports.figures.drawing import Drawing
 from reports.figures.layout import balanced, picture_grid
-from reports.figures.slices import KeptSlices, Shown, aspect_of, bare, height_to_width, mark_sides
+from reports.figures.slices import aspect_of, bare, height_to_width, mark_sides
 from reports.figures.style import label_text
+from reports.kept_slices import KeptSlices, Shown
 from reports.numbers import NOT_AVAILABLE, fixed_digits
 
 PANEL_WIDTH_IN = 1.75

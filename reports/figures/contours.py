@@ -13,7 +13,8 @@ from benchmarks.panels import LabelArray, Panel
 from reports.figures.columns import Column, draw_columns, start_and_runs
 from reports.figures.comparison import INTENSITY_MAP, Scales, shared_scales
 from reports.figures.drawing import Drawing
-from reports.figures.slices import KeptSlices, aspect_of
+from reports.figures.slices import aspect_of
+from reports.kept_slices import KeptSlices
 
 # Blue and orange of the palette: far apart in hue and in lightness.
 FIXED_COLOUR, WARPED_COLOUR = "#56B4E9", "#E69F00"

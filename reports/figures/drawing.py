@@ -9,10 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.style import save
+from reports.galleries import FOLDER, Gallery, Picture
 from reports.names import file_safe
-
-FOLDER = "figures"
-SUFFIXES = (".png", ".pdf", ".csv")
 
 
 @dataclass(frozen=True)
@@ -54,57 +52,6 @@ class Plate:
     title: str
     caption: str
     drawings: tuple[Drawing, ...]
-    folded: bool = False
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A written figure.
-
-    Attributes
-    ----------
-    path : str
-        The PNG, relative to the results folder, with forward slashes.
-    title : str
-        What it shows.
-    """
-
-    path: str
-    title: str
-
-    @property
-    def vector(self) -> str:
-        """Path of the PDF."""
-        return self.path.removesuffix(".png") + ".pdf"
-
-    @property
-    def data(self) -> str:
-        """Path of the CSV with the numbers shown."""
-        return self.path.removesuffix(".png") + ".csv"
-
-    @property
-    def paths(self) -> tuple[str, str, str]:
-        """All files of the figure."""
-        return self.path, self.vector, self.data
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Written figures of one kind under one caption.
-
-    Attributes
-    ----------
-    title, caption : str
-        What they show, and what to see in them.
-    pictures : tuple of Picture
-        At least one.
-    folded : bool
-        Whether a reader has to ask for them.
-    """
-
-    title: str
-    caption: str
-    pictures: tuple[Picture, ...]
     folded: bool = False
 
 

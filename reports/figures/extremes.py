@@ -16,8 +16,9 @@ from reports.figures.comparison import DIFFERENCE_MAP, INTENSITY_MAP, Scales, sh
 from reports.figures.contours import draw_outlines, outline_handles
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.layout import picture_grid
-from reports.figures.slices import Shown, aspect_of, bare, height_to_width, mark_sides
+from reports.figures.slices import aspect_of, bare, height_to_width, mark_sides
 from reports.figures.style import label_text
+from reports.kept_slices import Shown
 from reports.numbers import fixed_digits
 from reports.pair_scores import PREFERRED
 from reports.study import Run, Study

@@ -7,7 +7,8 @@ from reports.figures.comparison import comparison_figures
 from reports.figures.contours import contour_figures
 from reports.figures.deformation import deformation_figures
 from reports.figures.drawing import Drawing, Plate
-from reports.figures.slices import WITH_SIDES, KeptSlices
+from reports.figures.slices import WITH_SIDES
+from reports.kept_slices import KeptSlices
 
 COMPARISON = (
     "A row per {rows}{oracle}: the moving image as prealigned, what the run made of it, {middle}the fixed "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -14,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmarks.catalogue import METRICS
+from benchmarks.label_scores import LabelScores
+from benchmarks.records import RunRecord
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.layout import balanced
 from reports.figures.rows import draw_spread, name_rows, reference_line
@@ -156,12 +157,23 @@ def label_scores(study: Study, dataset: str, metric: str) -> pd.DataFrame:
             result = study.result(dataset, pair, run.label)
             if result is None or not result.ok:
                 continue
-            found: defaultdict[str, list[float]] = defaultdict(list)
-            for record in result.repeats:
-                for label, value in record.labels.column(metric).items():
-                    found[label].append(value)
-            rows += [(run.label, pair, label, fmean(values)) for label, values in found.items()]
+            repeats = _columns(result.repeats, metric)
+            labels = dict.fromkeys(label for values in repeats for label in values)
+            rows += [
+                (run.label, pair, label, fmean([values[label] for values in repeats if label in values]))
+                for label in labels
+            ]
     return pd.DataFrame(rows, columns=["run", "pair", "label", "value"])
+
+
+def _columns(records: Iterable[RunRecord], metric: str) -> list[dict[str, float]]:
+    """Return a score of the labels of each record, looked up once where records share it."""
+    found: list[dict[str, float]] = []
+    last: LabelScores | None = None
+    for record in records:
+        found.append(found[-1] if record.labels is last else record.labels.column(metric))
+        last = record.labels
+    return found
 
 
 def labels_plate(study: Study, dataset: str) -> Plate | None:

@@ -19,17 +19,16 @@ from reports.conditions import conditions_table, effective_schedules, runs_table
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
 from reports.document import Background
-from reports.figures.drawing import Gallery
-from reports.figures.slices import KeptSlices, kept_slices
 from reports.gains import gain_tables
+from reports.galleries import Gallery, Pictures
 from reports.gradients import gradient_tables
+from reports.kept_slices import KeptSlices, kept_slices
 from reports.kind_scores import kind_table
 from reports.markdown import one_line
 from reports.numbers import counted
 from reports.page.images import gallery, pair_images
 from reports.page.scores import ORDER, Wordlist, label_means, metrics_within, pair_labels, scores_of
 from reports.page.tables import linked_table, plain_table
-from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.schedules import schedule_tables

@@ -13,8 +13,8 @@ from PIL import Image
 
 from benchmarks.panels import Panel
 from benchmarks.stacks import Stack, eight_bit
-from reports.figures.drawing import Gallery
-from reports.figures.slices import KeptSlices, Shown, kept_stacks
+from reports.galleries import Gallery
+from reports.kept_slices import KeptSlices, Shown, kept_stacks
 from reports.markdown import one_line
 from reports.study import Study
 

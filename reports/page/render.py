@@ -14,9 +14,9 @@ from markupsafe import Markup
 from benchmarks.gates import GateResult
 from reports.conditions import warnings_of
 from reports.document import HOW_TO_READ, Background, glance
+from reports.galleries import Pictures
 from reports.markdown import one_line
 from reports.page.content import page_blocks
-from reports.pictures import Pictures
 from reports.study import Study
 
 ASSETS = Path(__file__).parent

@@ -5,9 +5,10 @@ import sys
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from benchmarks.label_scores import LabelScores
-from benchmarks.record_store import Head, Names, RecordStore, latest
+from benchmarks.record_store import Head, Names, RecordStore
 from benchmarks.records import Status
 
 
@@ -62,9 +63,62 @@ def test_an_absent_store_is_empty(tmp_path):
     assert RecordStore(tmp_path / "none.jsonl").read() == []
 
 
-def test_the_last_record_of_a_job_counts(make_record):
-    first, second = make_record("a", status="failed"), make_record("a")
-    assert latest([first, make_record("b"), second])["a"] is second
+def test_the_last_record_of_a_job_counts(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    written = [make_record("a", status="failed"), make_record("b"), make_record("a"), make_record("c")]
+    for item in written:
+        store.append(item)
+    found = store.latest(["c", "a", "none"])
+    assert found == {"c": written[3], "a": written[2]}
+    assert list(found) == ["c", "a"]
+
+
+def test_a_torn_record_leaves_the_one_before_it_in_force(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("a"))
+    with store.path.open("ab") as file:
+        file.write(msgspec.json.encode(make_record("a", status="failed"))[:-40])
+    assert store.latest(["a"]) == {"a": make_record("a")}
+
+
+def test_a_record_is_found_however_its_line_is_written(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    record = make_record("a", labels=LabelScores.of({"left": {"dice": 0.5}}))
+    content = json.loads(msgspec.json.encode(record))
+    content.pop("before")
+    lines = ["", json.dumps(dict(reversed(content.items()))), "no record", "{}"]
+    store.path.write_text("\n".join(lines))
+    assert store.latest(["a"]) == {"a": structs.replace(record, before={})}
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_store_without_records_has_no_latest(tmp_path, content):
+    store = RecordStore(tmp_path / "records.jsonl")
+    if content is not None:
+        store.path.write_text(content)
+    assert store.latest(["a"]) == {}
+
+
+def test_a_line_that_is_no_record_of_a_job_asked_for_is_named(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("a"))
+    broken = msgspec.json.encode(make_record("b", labels=LabelScores.of({"left": {"dice": 0.5}})))
+    store.path.write_bytes(store.path.read_bytes() + broken.replace(b"[0.5]", b'["much"]') + b"\n")
+    assert list(store.latest(["a"])) == ["a"]
+    with pytest.raises(ValueError, match=r"records\.jsonl:2: not a record of this version: labels: .*float"):
+        store.latest(["b"])
+
+
+def test_equal_parts_of_neighbours_are_shared(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    scores = {"dice": 0.25, "rmse": None}
+    written = [make_record(job, after=scores) for job in "abc"]
+    written.append(make_record("d", after={"dice": 0.5}))
+    for item in written:
+        store.append(item)
+    found = store.latest("cabd")
+    assert list(found.values()) == [written[2], written[0], written[1], written[3]]
+    assert found["a"].after is found["b"].after is found["c"].after
 
 
 def test_heads_say_what_the_records_say(tmp_path, make_record):

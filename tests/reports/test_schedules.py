@@ -8,7 +8,7 @@ from msgspec import structs
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.document import Background, report_text
-from reports.pictures import Pictures
+from reports.galleries import Pictures
 from reports.schedules import QUANTITIES, schedule_tables
 from reports.study import Study
 

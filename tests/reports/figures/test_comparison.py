@@ -12,8 +12,8 @@ from benchmarks.config import Config
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord
 from reports.figures.comparison import comparison_figures
-from reports.figures.slices import KeptSlices, kept_slices
 from reports.figures.style import styled
+from reports.kept_slices import KeptSlices, kept_slices
 from reports.study import Study
 
 Make = Callable[..., RunRecord]

@@ -11,8 +11,8 @@ from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.panels import Panel
 from benchmarks.records import RunRecord
 from reports.figures.deformation import deformation_figures, grid_lines, log_jacobian, log_limit
-from reports.figures.slices import KeptSlices, Shown
 from reports.figures.style import styled
+from reports.kept_slices import KeptSlices, Shown
 from reports.study import Run
 
 Make = Callable[..., RunRecord]

@@ -17,8 +17,8 @@ from benchmarks.records import RunRecord, Status
 from reports.figures.checkerboard import board, checkerboard_figures, square_mm
 from reports.figures.contours import contour_figures, edges, slice_overlaps
 from reports.figures.extremes import extreme_pairs
-from reports.figures.slices import kept_slices
 from reports.figures.style import styled
+from reports.kept_slices import kept_slices
 from reports.pictures import MOST_PAIRS, draw_pictures
 from reports.study import Run, Study
 

@@ -10,7 +10,8 @@ from benchmarks.aggregation import PairKey
 from benchmarks.config import Config
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord
-from reports.figures.slices import KeptSlices, aspect_of, kept_slices
+from reports.figures.slices import aspect_of
+from reports.kept_slices import KeptSlices, kept_slices
 from reports.study import Study
 
 Make = Callable[..., RunRecord]

@@ -14,11 +14,11 @@ from benchmarks.label_scores import LabelScores
 from benchmarks.panels import Panel, write_panels
 from benchmarks.records import RunRecord, Status
 from reports.document import Background
+from reports.galleries import Pictures
 from reports.noise_floor import NO_CALIBRATION
 from reports.page.content import embedded_json, page_blocks
 from reports.page.render import page_text
 from reports.page.scores import label_means, metrics_within
-from reports.pictures import Pictures
 from reports.recommendation import recommendation
 from reports.study import Study
 
