@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from msgspec import field
 
 from benchmarks.frozen import Frozen
-from benchmarks.plain_data import finite_alone, storable
+from benchmarks.plain_data import storable
 
 
 class LabelScores(Frozen, kw_only=True):
@@ -45,4 +46,10 @@ class LabelScores(Frozen, kw_only=True):
     def column(self, metric: str) -> dict[str, float]:
         """Return the values of a score, by label, that are defined."""
         values = self.columns.get(metric)
-        return finite_alone({name: values[row] for name, row in self.rows.items()}) if values else {}
+        if not values:
+            return {}
+        return {
+            name: value
+            for name, row in self.rows.items()
+            if (value := values[row]) is not None and math.isfinite(value)
+        }

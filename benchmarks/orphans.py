@@ -1,12 +1,14 @@
-"""What a job leaves running: the kernel hands a worker all descendants whose parents have ended, and tells of them."""
+"""What becomes of processes whose parent has ended: Linux hands them to another, or ends them."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 
 # From linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -25,3 +27,16 @@ def children_left() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process as soon as its parent has ended, however that ends (Linux).
+
+    Parameters
+    ----------
+    parent : int
+        Process id of the parent, which may have ended before this is called.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -55,14 +55,8 @@ class _Whose(msgspec.Struct, frozen=True):
     job_id: str
 
 
-class _Place(NamedTuple):
-    """Where a line stands: its number from 1, and its bytes."""
-
-    number: int
-    start: int
-    end: int
-
-
+# Where a line stands: its number from 1, where it starts and where the next does.
+_Place = tuple[int, int, int]
 _DECODE_WHOSE = msgspec.json.Decoder(_Whose).decode
 _DECODE_HEAD = msgspec.json.Decoder(Head).decode
 _DECODE_RECORD = msgspec.json.Decoder(RunRecord).decode
@@ -139,7 +133,12 @@ class RecordStore:
         """
         return self._decoded(_DECODE_RECORD)
 
-    def latest(self, jobs: Iterable[str]) -> dict[str, RunRecord]:
+    @property
+    def size_bytes(self) -> int:
+        """What the file holds at the moment; 0 where there is none."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def latest(self, jobs: Iterable[str], within_bytes: int | None = None) -> dict[str, RunRecord]:
         """Return the last record of each of some jobs, by its id, leaving out jobs that have none.
 
         What is read one after the other lies side by side in memory: whoever goes over many records many times gives
@@ -150,6 +149,8 @@ class RecordStore:
         ----------
         jobs : iterable of str
             Ids of the jobs.
+        within_bytes : int or None
+            How much of the file to read: what is written to its end meanwhile is left out. None reads all of it.
 
         Raises
         ------
@@ -157,18 +158,19 @@ class RecordStore:
             When a complete line of theirs is not a record; the message names file and line.
         """
         found: dict[str, RunRecord] = {}
-        if not self.path.exists() or not self.path.stat().st_size:
+        size = self.size_bytes if within_bytes is None else min(within_bytes, self.size_bytes)
+        if not size:
             return found
         with (
             collector_paused(),
             self.path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content,
         ):
             places = _places(content)
             decode = SharingDecoder()
             for job in jobs:
-                for place in reversed(places.get(job.encode(), ())):
-                    record = self._decode(decode, place.number, content[place.start : place.end])
+                for number, start, end in reversed(places.get(job.encode(), ())):
+                    record = self._decode(decode, number, content[start:end])
                     if record:
                         found[job] = record
                         break
@@ -240,7 +242,7 @@ def _places(content: mmap.mmap) -> dict[bytes, list[_Place]]:
     start = 0
     for number, line in enumerate(iter(content.readline, b""), start=1):
         end = start + len(line)
-        found.setdefault(_whose(line), []).append(_Place(number, start, end))
+        found.setdefault(_whose(line), []).append((number, start, end))
         start = end
     return found
 

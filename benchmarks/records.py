@@ -196,6 +196,18 @@ class Provenance(Frozen, kw_only=True):
     cpu_mhz_after: float | None = None
 
 
+# The numbers of the catalogue that are no scores.
+COSTS = (
+    "forward_s",
+    "backward_s",
+    "prepare_s",
+    "peak_rss_mib",
+    "peak_cuda_mib",
+    "gradient_cosine",
+    "gradient_norm_ratio",
+)
+
+
 class RunRecord(Frozen, kw_only=True):
     """One line of the store.
 
@@ -282,12 +294,12 @@ class RunRecord(Frozen, kw_only=True):
         return {**self.after, **self.costs()}
 
     def costs(self) -> dict[str, float | None]:
-        """Return the numbers of the catalogue that are no scores."""
-        check = self.gradient_check
+        """Return the numbers named in ``COSTS``; those undefined are None."""
+        seconds, check = self.seconds, self.gradient_check
         return {
-            "forward_s": self.seconds.get("forward"),
-            "backward_s": self.seconds.get("backward"),
-            "prepare_s": self.seconds.get("prepare"),
+            "forward_s": seconds.get("forward"),
+            "backward_s": seconds.get("backward"),
+            "prepare_s": seconds.get("prepare"),
             "peak_rss_mib": self.peak_rss_mib,
             "peak_cuda_mib": self.peak_cuda_mib,
             "gradient_cosine": check.cosine if check else None,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,8 +184,13 @@ class ResultsFolder:
         with self._readable():
             return self.store.heads()
 
-    def load(self) -> StoredRun:
+    def load(self, within_bytes: int | None = None) -> StoredRun:
         """Read the last run back.
+
+        Parameters
+        ----------
+        within_bytes : int or None
+            How much of the store to read; None reads all of it.
 
         Raises
         ------
@@ -194,9 +200,9 @@ class ResultsFolder:
         with collector_paused():
             config, manifest = self.begun()
             # As tables go over them.
-            jobs = sorted(manifest.jobs, key=lambda job: (job.dataset, job.pair_id, job.run))
+            jobs = sorted(manifest.jobs, key=attrgetter("dataset", "pair_id", "run"))
             with self._readable():
-                found = self.store.latest(job.job_id for job in jobs)
+                found = self.store.latest((job.job_id for job in jobs), within_bytes)
             records = tuple(_as_planned(found[job.job_id], job) for job in jobs if job.job_id in found)
             return StoredRun(config, manifest, records)
 

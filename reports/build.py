@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -15,11 +17,10 @@ from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_tables, report_text
 from reports.export import pair_json, results_csv
 from reports.galleries import FOLDER as FIGURES
-from reports.galleries import SUFFIXES
+from reports.galleries import SUFFIXES, Awaited, Pictures
 from reports.names import file_safe
 from reports.noise_floor import NO_CALIBRATION
 from reports.page.render import page_text
-from reports.pictures import draw_pictures
 from reports.protocol import PROTOCOL, protocol_json
 from reports.study import Records, Study
 from reports.table_files import FOLDER as TABLES
@@ -30,6 +31,22 @@ PAIRS = "pairs"
 PAGE = "report.html"
 SELECTIONS = "selections"
 STACKS = "stacks.json"
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """The parts of a report that another process may see to.
+
+    Attributes
+    ----------
+    drawn : callable
+        Waits for what :func:`draw_figures` returns.
+    pairs : callable
+        Waits for what :func:`write_pairs` returns.
+    """
+
+    drawn: Callable[[], Mapping[str, Pictures]]
+    pairs: Callable[[], set[str]]
 
 
 def build_report(
@@ -44,6 +61,7 @@ def build_report(
     selection: Sequence[str] = (),
     stacks: Sequence[StackAlignment] = (),
     left_out: tuple[str, ...] = (),
+    meanwhile: Meanwhile | None = None,
 ) -> Path:
     """Write ``report.md``, ``report.html``, ``results.csv``, ``tables/``, ``pairs/`` and ``figures/``.
 
@@ -74,6 +92,8 @@ def build_report(
         How straight each run left the stacks of sections.
     left_out : tuple of str
         A sentence for each dataset of the config that was not used.
+    meanwhile : Meanwhile or None
+        What another process does; None leaves nothing to others.
 
     Returns
     -------
@@ -81,14 +101,14 @@ def build_report(
         The report in Markdown; the page lies beside it.
     """
     study = Study.of(config, records)
-    target = folder / SELECTIONS / file_safe(" ".join(selection)) if selection else folder
+    target = report_folder(folder, selection)
     target.mkdir(parents=True, exist_ok=True)
-    pictures = {dataset: draw_pictures(study, folder, dataset, stacks, target) for dataset in study.datasets}
-    numbers = _write_numbers(study, target)
-    drawn = [found.paths for found in pictures.values()]
-    for suffix in SUFFIXES:
-        _remove_others(target, FIGURES, suffix, set().union(*drawn))
-    _remove_others(target, PAIRS, ".json", numbers)
+    # What others do meanwhile is waited for as late as can be.
+    meanwhile = meanwhile or Meanwhile(
+        functools.cache(lambda: draw_figures(study, folder, stacks, selection)),
+        lambda: write_pairs(study, folder, selection),
+    )
+    (target / "results.csv").write_bytes(results_csv(study))
     tables = write_tables(target, report_tables(study, noise, stacks))
     for suffix in TABLE_SUFFIXES:
         _remove_others(target, TABLES, suffix, tables)
@@ -101,23 +121,44 @@ def build_report(
         stacks=tuple(stacks),
         left_out=left_out,
     )
-    report = target / "report.md"
     gates = evaluate_gates(config, study.records)
-    _write(report, report_text(study, background, gates, pictures))
+    pictures = Awaited(meanwhile.drawn)
     _write_if(target / STACKS, _stacks_json(stacks) if stacks else None)
     protocol = protocol_json(study, config.protocol, gates, folder) if config.protocol else None
     _write_if(target / PROTOCOL, protocol)
     _write(target / PAGE, page_text(study, background, gates, pictures, folder, target))
+    report = target / "report.md"
+    _write(report, report_text(study, background, gates, pictures))
+    for suffix in SUFFIXES:
+        _remove_others(target, FIGURES, suffix, set().union(*(one.paths for one in pictures.values())))
+    _remove_others(target, PAIRS, ".json", meanwhile.pairs())
     return report
 
 
-def _write_numbers(study: Study, folder: Path) -> set[str]:
-    (folder / "results.csv").write_bytes(results_csv(study))
+def report_folder(folder: Path, selection: Sequence[str]) -> Path:
+    """Return where the report of a results folder goes, or that of a part of it."""
+    return folder / SELECTIONS / file_safe(" ".join(selection)) if selection else folder
+
+
+def draw_figures(
+    study: Study, folder: Path, stacks: Sequence[StackAlignment], selection: Sequence[str]
+) -> dict[str, Pictures]:
+    """Draw the figures of each dataset of a report, see :func:`build_report`."""
+    # Matplotlib takes a second to import: whoever draws does so.
+    from reports.pictures import draw_pictures
+
+    target = report_folder(folder, selection)
+    return {dataset: draw_pictures(study, folder, dataset, stacks, target) for dataset in study.datasets}
+
+
+def write_pairs(study: Study, folder: Path, selection: Sequence[str]) -> set[str]:
+    """Write the file of each pair of a report, see :func:`build_report`; return their paths below its folder."""
+    target = report_folder(folder, selection)
     written = set()
     for key in study.results:
         path = PurePosixPath(PAIRS, file_safe(key.dataset), f"{file_safe(key.pair_id)}.json")
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(pair_json(study, key))
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / path).write_bytes(pair_json(study, key))
         written.add(str(path))
     return written
 

@@ -31,7 +31,7 @@ def conditions_table(study: Study, command: str) -> Table:
     records, made = study.records, _circumstances(study)
     config = study.config
     in_force = _merged(one.effective_threads for one in made)
-    threads = "; ".join(sorted({str(record.identity.threads) for record in records}))
+    threads = "; ".join(sorted(map(str, {record.identity.threads for record in records})))
     rows = {
         "Command": command,
         "Commit": _distinct(made, _commit),
@@ -149,9 +149,12 @@ def _params(records: Sequence[RunRecord]) -> str:
     encode = msgspec.json.Encoder(order="sorted").encode
     variants: dict[bytes, dict[str, Any]] = {}
     where: dict[bytes, dict[str, None]] = {}
+    key, last = b"", None
     for record in records:
-        key = encode(record.identity.params)
-        variants[key] = record.identity.params
+        # Neighbours have the same, as a rule.
+        if (params := record.identity.params) != last or not key:
+            key, last = encode(params), params
+            variants[key] = params
         where.setdefault(key, {})[record.identity.pair_id] = None
     first, *others = sorted(variants, key=lambda key: -len(where[key]))
     said = [_pairs(variants[first])]

@@ -152,7 +152,7 @@ def glance(study: Study, background: Background, gates: Sequence[GateResult]) ->
     """Return what became of the run, a sentence each, unescaped."""
     records = study.records
     ok = sum(record.status is Status.OK for record in records)
-    runs = {record.identity.run for record in records}
+    runs = {run for by_run in study.results.values() for run in by_run}
     sentences = [
         f"{counted(len(runs), 'run')} on {counted(len(study.results), 'pair')} of "
         f"{counted(len(study.datasets), 'dataset')}: {ok} of {counted(len(records), 'job')} ended ok."

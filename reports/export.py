@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -16,39 +16,31 @@ from pyarrow.csv import CSVWriter, WriteOptions
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
 from benchmarks.label_scores import LabelScores
-from benchmarks.records import RunRecord
+from benchmarks.records import COSTS, Identity, Provenance, RunRecord, Scores
 from reports.study import Study
 
 # Few enough to stay in the processor's cache between reading them and writing them.
 _ROWS_AT_ONCE = 2000
 _JSON = msgspec.json.Encoder(order="sorted")
-COSTS = frozenset(
-    {
-        "forward_s",
-        "backward_s",
-        "gradient_cosine",
-        "gradient_norm_ratio",
-        "prepare_s",
-        "peak_rss_mib",
-        "peak_cuda_mib",
-    }
-)
+Part = TypeVar("Part", Identity, Provenance, RunRecord)
+# What a column holds, and how it is read off a part of a record.
+_Columns = Mapping[str, tuple[pa.DataType, Callable[[Part], Any]]]
 
 
 def results_csv(study: Study) -> bytes:
     """Return one flat row per current record; undefined numbers are empty."""
-    rows = (
-        row
+    records = (
+        record
         for results in study.results.values()
         for result in results.values()
-        for row in zip(result.repeats, result.numbers, strict=True)
+        for record in result.repeats
     )
     text = io.BytesIO()
     if study.records:
         options = WriteOptions(quoting_style="needed", quoting_header="needed")
         with CSVWriter(text, _SCHEMA, write_options=options) as writer:
-            while block := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-                writer.write_batch(_batch(*zip(*block, strict=True)))
+            while block := list(itertools.islice(records, _ROWS_AT_ONCE)):
+                writer.write_batch(_batch(block))
     return text.getvalue()
 
 
@@ -74,57 +66,77 @@ def pair_json(study: Study, key: PairKey) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-def _batch(records: Sequence[RunRecord], numbers: Sequence[Mapping[str, float]]) -> pa.RecordBatch:
-    # Arrow takes the numbers out of the dictionaries itself, faster than rows of them could be made for it.
-    after = pa.array(numbers, type=_struct(METRICS)).flatten()
-    before = pa.array([record.before for record in records], type=_struct(_SCORES)).flatten()
-    asked, circumstances = (
-        [pa.array([read(record) for record in records], type=kind) for kind, read in columns.values()]
-        for columns in (_ASKED, _CIRCUMSTANCES)
-    )
-    columns = [*asked, *after, *map(_finite, before), *map(_finite, circumstances)]
-    return pa.record_batch(columns, schema=_SCHEMA)
+def _batch(records: Sequence[RunRecord]) -> pa.RecordBatch:
+    identities = [record.identity for record in records]
+    found = {
+        **_read(_ASKED, identities),
+        **_read(_ENDED, records),
+        **_shared([record.after for record in records]),
+        **_numbers(COSTS, [record.costs() for record in records]),
+        **{f"before_{name}": column for name, column in _shared([r.before for r in records]).items()},
+        **_read(_GRADIENT, records),
+        **_read(_PARAMS, identities),
+        **_read(_MADE, [record.provenance for record in records]),
+        **_read(_WHICH, records),
+    }
+    return pa.record_batch([_finite(found[name]) for name in _SCHEMA.names], schema=_SCHEMA)
 
 
-def _struct(names: Iterable[str]) -> pa.StructType:
-    return pa.struct([(name, _NUMBER) for name in names])
+def _read(columns: _Columns[Part], parts: Sequence[Part]) -> dict[str, pa.Array]:
+    return {name: pa.array(list(map(read, parts)), type=kind) for name, (kind, read) in columns.items()}
+
+
+def _numbers(names: Sequence[str], rows: Sequence[Scores]) -> dict[str, pa.Array]:
+    """Return a column of each number."""
+    # Arrow takes them out of the dictionaries itself, faster than columns could be made for it.
+    found = pa.array(rows, type=pa.struct([(name, _NUMBER) for name in names]))
+    return dict(zip(names, found.flatten(), strict=True))
+
+
+def _shared(rows: Sequence[Scores]) -> dict[str, pa.Array]:
+    """Return a column of each score; what records share is looked at once."""
+    distinct = {id(one): one for one in rows}
+    places = {key: place for place, key in enumerate(distinct)}
+    order = pa.array([places[id(one)] for one in rows])
+    return {name: column.take(order) for name, column in _numbers(_SCORES, list(distinct.values())).items()}
 
 
 def _finite(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_finite(column), column, None) if column.type == _NUMBER else column
 
 
-def _conditions(record: RunRecord) -> str | None:
-    conditions = record.identity.conditions
-    return _JSON.encode(conditions).decode() if conditions else None
+def _conditions(identity: Identity) -> str | None:
+    return _JSON.encode(identity.conditions).decode() if identity.conditions else None
 
 
-def _params(record: RunRecord) -> str:
-    return _JSON.encode(record.identity.params).decode()
+def _params(identity: Identity) -> str:
+    return _JSON.encode(identity.params).decode()
 
 
 _TEXT, _WHOLE, _NUMBER, _TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _SCORES = tuple(metric for metric in METRICS if metric not in COSTS)
-_ASKED: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
-    "run": (_TEXT, attrgetter("identity.run")),
-    "backend": (_TEXT, attrgetter("identity.backend")),
-    "track": (_TEXT, attrgetter("identity.track")),
-    "dataset": (_TEXT, attrgetter("identity.dataset")),
-    "dataset_version": (_TEXT, attrgetter("identity.dataset_version")),
-    "pair_id": (_TEXT, attrgetter("identity.pair_id")),
-    "kind": (_TEXT, attrgetter("identity.kind")),
+_ASKED: _Columns[Identity] = {
+    "run": (_TEXT, attrgetter("run")),
+    "backend": (_TEXT, attrgetter("backend")),
+    "track": (_TEXT, attrgetter("track")),
+    "dataset": (_TEXT, attrgetter("dataset")),
+    "dataset_version": (_TEXT, attrgetter("dataset_version")),
+    "pair_id": (_TEXT, attrgetter("pair_id")),
+    "kind": (_TEXT, attrgetter("kind")),
     "conditions": (_TEXT, _conditions),
-    "subjects": (_TEXT, lambda r: ";".join(r.identity.subjects)),
-    "dimension": (_WHOLE, attrgetter("identity.dimension")),
-    "repeat": (_WHOLE, attrgetter("identity.repeat")),
-    "seed": (_WHOLE, attrgetter("identity.seed")),
-    "threads": (_WHOLE, attrgetter("identity.threads")),
-    "device": (_TEXT, attrgetter("identity.device")),
-    "status": (_TEXT, lambda r: str(r.status)),
-    "failure_stage": (_TEXT, lambda r: r.failure.stage if r.failure else None),
-    "failure_message": (_TEXT, lambda r: r.failure.message if r.failure else None),
+    "subjects": (_TEXT, lambda identity: ";".join(identity.subjects)),
+    "dimension": (_WHOLE, attrgetter("dimension")),
+    "repeat": (_WHOLE, attrgetter("repeat")),
+    "seed": (_WHOLE, attrgetter("seed")),
+    "threads": (_WHOLE, attrgetter("threads")),
+    "device": (_TEXT, attrgetter("device")),
 }
-_CIRCUMSTANCES: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
+_ENDED: _Columns[RunRecord] = {
+    "status": (_TEXT, lambda record: str(record.status)),
+    "failure_stage": (_TEXT, lambda record: record.failure.stage if record.failure else None),
+    "failure_message": (_TEXT, lambda record: record.failure.message if record.failure else None),
+}
+_GRADIENT: _Columns[RunRecord] = {
     "gradient_finite": (_TRUTH, lambda r: r.gradient.finite if r.gradient else None),
     "gradient_moving_norm": (_NUMBER, lambda r: r.gradient.moving_norm if r.gradient else None),
     "gradient_fixed_norm": (_NUMBER, lambda r: r.gradient.fixed_norm if r.gradient else None),
@@ -134,20 +146,28 @@ _CIRCUMSTANCES: Mapping[str, tuple[pa.DataType, Callable[[RunRecord], Any]]] = {
         lambda r: r.gradient_check.uncertainty if r.gradient_check else None,
     ),
     "gradient_check_note": (_TEXT, lambda r: r.gradient_check.note if r.gradient_check else None),
-    "params": (_TEXT, _params),
-    "commit": (_TEXT, attrgetter("provenance.commit")),
-    "dirty": (_TRUTH, attrgetter("provenance.dirty")),
-    "concurrent_jobs": (_WHOLE, attrgetter("provenance.concurrent_jobs")),
-    "load_average": (_NUMBER, attrgetter("provenance.load_average")),
-    "started_utc": (_TEXT, attrgetter("provenance.started_utc")),
-    "job_id": (_TEXT, attrgetter("job_id")),
 }
+_PARAMS: _Columns[Identity] = {"params": (_TEXT, _params)}
+_MADE: _Columns[Provenance] = {
+    "commit": (_TEXT, attrgetter("commit")),
+    "dirty": (_TRUTH, attrgetter("dirty")),
+    "concurrent_jobs": (_WHOLE, attrgetter("concurrent_jobs")),
+    "load_average": (_NUMBER, attrgetter("load_average")),
+    "started_utc": (_TEXT, attrgetter("started_utc")),
+}
+_WHICH: _Columns[RunRecord] = {"job_id": (_TEXT, attrgetter("job_id"))}
+
+
+def _kinds(*groups: _Columns[Any]) -> list[tuple[str, pa.DataType]]:
+    return [(name, kind) for columns in groups for name, (kind, _) in columns.items()]
+
+
 _SCHEMA = pa.schema(
     [
-        *((name, kind) for name, (kind, _) in _ASKED.items()),
+        *_kinds(_ASKED, _ENDED),
         *((metric, _NUMBER) for metric in METRICS),
         *((f"before_{metric}", _NUMBER) for metric in _SCORES),
-        *((name, kind) for name, (kind, _) in _CIRCUMSTANCES.items()),
+        *_kinds(_GRADIENT, _PARAMS, _MADE, _WHICH),
     ]
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 FOLDER = "figures"
@@ -96,3 +96,28 @@ class Pictures:
         """All files of all figures."""
         galleries = (*self.scores, *self.costs, *self.slices)
         return {path for gallery in galleries for picture in gallery.pictures for path in picture.paths}
+
+
+class Awaited(Mapping[str, Pictures]):
+    """The figures by dataset, waited for when one of them is looked up.
+
+    Parameters
+    ----------
+    wait : callable
+        Returns them.
+    """
+
+    def __init__(self, wait: Callable[[], Mapping[str, Pictures]]) -> None:
+        self._wait = wait
+
+    def __getitem__(self, dataset: str) -> Pictures:
+        """Return the figures of a dataset."""
+        return self._wait()[dataset]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go over the datasets."""
+        return iter(self._wait())
+
+    def __len__(self) -> int:
+        """Return how many datasets there are."""
+        return len(self._wait())

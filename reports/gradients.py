@@ -20,6 +20,7 @@ CAPTION = (
 )
 
 
+@once_per_study
 def checks_anything(study: Study, dataset: str) -> bool:
     """Return whether any run's gradient was to be checked on the dataset."""
     return any(r.identity.gradient_check for r in study.records if r.identity.dataset == dataset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -117,10 +116,12 @@ def slices_path(result: PairResult, files: Collection[str]) -> str | None:
     files : collection of str
         What :func:`files_of` lists.
     """
-    recorded = (path for record in result.repeats if (path := record.artefacts.get(ARTEFACT)))
+    for record in result.repeats:
+        if path := record.artefacts.get(ARTEFACT):
+            return path
     # Slices made later are not named in the record, which is never written again.
-    later = (path for record in result.repeats if (path := panels_name(record.job_id)) in files)
-    return next(itertools.chain(recorded, later), None)
+    later = (panels_name(record.job_id) for record in result.repeats) if files else ()
+    return next((path for path in later if path in files), None)
 
 
 def _read(folder: Path, path: str) -> dict[str, Panel]:

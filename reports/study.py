@@ -169,10 +169,13 @@ class Study:
 
     def starts(self, dataset: str, pair_id: str) -> Mapping[str, float]:
         """Return the scores of the prealigned start of a pair that are defined, each from the first run that has it."""
-        found: dict[str, float] = {}
-        for result in self.results[PairKey(dataset, pair_id)].values():
-            found = {**result.starts, **found}
-        return found
+        key = PairKey(dataset, pair_id)
+        if key not in self._starts_of_pairs:
+            found: dict[str, float] = {}
+            for result in self.results[key].values():
+                found = {**result.starts, **found}
+            self._starts_of_pairs[key] = found
+        return self._starts_of_pairs[key]
 
     def _numbers(self, dataset: str, rows: Sequence[Mapping[str, float]]) -> dict[str, pd.Series[float]]:
         """Return a column for each metric of the catalogue, given a row for each pair."""
@@ -184,8 +187,7 @@ class Study:
 
     def ok_count(self, dataset: str, run: str) -> int:
         """Return on how many pairs every repeat of the run ended ``ok``."""
-        found = (self.result(dataset, pair, run) for pair in self.pairs(dataset))
-        return sum(result is not None and result.ok for result in found)
+        return self._ok_counts.get(dataset, {}).get(run, 0)
 
     def kind(self, dataset: str, pair_id: str) -> str:
         """Return what distinguishes a pair."""
@@ -239,6 +241,20 @@ class Study:
     def _starts(self) -> dict[str, dict[str, pd.Series[float]]]:
         """What :meth:`before` has worked out."""
         return {}
+
+    @cached_property
+    def _starts_of_pairs(self) -> dict[PairKey, Mapping[str, float]]:
+        """What :meth:`starts` has put together."""
+        return {}
+
+    @cached_property
+    def _ok_counts(self) -> Mapping[str, Mapping[str, int]]:
+        found: dict[str, dict[str, int]] = {dataset: {} for dataset in self.datasets}
+        for key, by_run in self.results.items():
+            counts = found[key.dataset]
+            for run, result in by_run.items():
+                counts[run] = counts.get(run, 0) + result.ok
+        return found
 
     @cached_property
     def _bootstraps(self) -> dict[str, SubjectBootstrap]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.commands.shared import ConfigArgument, OnlyOption, ResultsOption, SetOption, usage_errors
 from benchmarks.config_file import load_config
-from benchmarks.results_folder import ResultsFolder
+from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.selection import parse_filters
 
 
@@ -26,7 +26,12 @@ def report(
     with usage_errors():
         asked = load_config(config, overrides or [])
         folder = ResultsFolder(results_dir / asked.name)
-        stored = folder.load().shown_as(asked)
-        if only:
-            stored = stored.only(parse_filters(only, stored.manifest.jobs), only)
-        show_report(folder, stored)
+
+        # Read twice, while a run may go on.
+        size = folder.store.size_bytes
+
+        def read() -> StoredRun:
+            stored = folder.load(size).shown_as(asked)
+            return stored.only(parse_filters(only, stored.manifest.jobs), only) if only else stored
+
+        show_report(folder, read)

@@ -109,7 +109,7 @@ def run(
 def _report(folder: ResultsFolder) -> bool:
     from benchmarks.commands.show_report import show_report
 
-    return show_report(folder, folder.load())
+    return show_report(folder, folder.load)
 
 
 def work_off(

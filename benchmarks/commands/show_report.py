@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.text import Text
 
 from benchmarks.commands.shared import console
@@ -9,7 +13,9 @@ from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.stack_alignment import align_stacks
-from reports.build import PAGE, build_report
+from benchmarks.stack_record import StackAlignment
+from reports.beside import beside
+from reports.build import PAGE, Meanwhile, build_report, draw_figures, write_pairs
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
 from reports.kind_scores import kind_table
@@ -23,12 +29,46 @@ from reports.terminal import terminal_table
 from reports.verdicts import failures_table, gates_table
 
 
-def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
-    """Write and print the report; return whether every gate passed."""
+def show_report(folder: ResultsFolder, read: Callable[[], StoredRun]) -> bool:
+    """Write and print the report; return whether every gate passed.
+
+    Figures and the files of pairs are made by a copy of this process, where there is a processor for it.
+
+    Parameters
+    ----------
+    folder : ResultsFolder
+        Of the run.
+    read : callable
+        Reads it.
+    """
+
+    @functools.cache
+    def loaded() -> _Loaded:
+        stored = read()
+        stacks = align_stacks(stored.config, stored.records, folder.path)
+        return _Loaded(stored, Study.of(stored.config, stored.records), stacks)
+
+    # This process and its copy both read the records, at the same time.
+    with beside(
+        lambda: draw_figures(loaded().study, folder.path, loaded().stacks, loaded().stored.selection),
+        lambda: write_pairs(loaded().study, folder.path, loaded().stored.selection),
+    ) as results:
+        return _show(folder, loaded(), Meanwhile(*results) if results else None)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A run and what is made of it."""
+
+    stored: StoredRun
+    study: Study
+    stacks: tuple[StackAlignment, ...]
+
+
+def _show(folder: ResultsFolder, loaded: _Loaded, meanwhile: Meanwhile | None) -> bool:
+    stored, study, stacks = loaded.stored, loaded.study, loaded.stacks
     config = stored.config
-    study = Study.of(config, stored.records)
     noise = load_noise_floors(folder.path.parent)
-    stacks = align_stacks(config, stored.records, folder.path)
     path = build_report(
         folder.path,
         config,
@@ -40,6 +80,7 @@ def show_report(folder: ResultsFolder, stored: StoredRun) -> bool:
         stacks=stacks,
         selection=stored.selection,
         left_out=stored.manifest.left_out,
+        meanwhile=meanwhile,
     )
     gates = evaluate_gates(config, stored.records)
     tables = summary_tables(config, study, noise)

@@ -118,16 +118,17 @@ def _endings(study: Study, dataset: str, run: Run, statuses: Wordlist, messages:
 
 def label_means(study: Study, dataset: str) -> dict[str, Any] | None:
     """Return the mean over pairs of each label's scores, per run; None where no label was scored."""
-    found: defaultdict[tuple[str, int, str], list[float]] = defaultdict(list)
+    means: dict[tuple[str, int, str], float] = {}
     names: dict[str, None] = {}
     for number, run in enumerate(study.runs(dataset)):
-        for pair in study.pairs(dataset):
-            labels = _labels_of(study, dataset, pair, run)
-            names |= dict.fromkeys(labels.rows)
-            for metric in LABEL_METRICS:
+        of_run = [_labels_of(study, dataset, pair, run) for pair in study.pairs(dataset)]
+        names |= dict.fromkeys(label for labels in of_run for label in labels.rows)
+        for metric in LABEL_METRICS:
+            found: defaultdict[str, list[float]] = defaultdict(list)
+            for labels in of_run:
                 for label, value in labels.column(metric).items():
-                    found[metric, number, label].append(value)
-    means = {key: fmean(values) for key, values in found.items()}
+                    found[label].append(value)
+            means |= {(metric, number, label): fmean(values) for label, values in found.items()}
     return _label_table(list(names), list(range(len(study.runs(dataset)))), means)
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from benchmarks.catalogue import Metric
 from benchmarks.records import Status
 from reports.statistics.bootstrap import FloatArray
-from reports.study import Study
+from reports.study import Study, once_per_study
 
 ALPHA = 0.05
 # A backend that is not installed, or cannot do such pairs, has not failed on them.
@@ -47,6 +47,7 @@ class Ranking:
     groups: tuple[tuple[str, ...], ...]
 
 
+@once_per_study
 def rank_runs(study: Study, dataset: str, metric: Metric) -> Ranking | None:
     """Rank the competitors on a dataset; None with fewer than two of them or without pairs.
 

@@ -73,6 +73,17 @@ def test_the_last_record_of_a_job_counts(tmp_path, make_record):
     assert list(found) == ["c", "a"]
 
 
+def test_what_is_written_meanwhile_can_be_left_out(tmp_path, make_record):
+    store = RecordStore(tmp_path / "records.jsonl")
+    assert store.size_bytes == 0
+    store.append(make_record("a", status="failed"))
+    size = store.size_bytes
+    for job in "ab":
+        store.append(make_record(job))
+    assert store.latest("ab", size) == {"a": make_record("a", status="failed")}
+    assert store.latest("ab", 10 * size) == {"a": make_record("a"), "b": make_record("b")}
+
+
 def test_a_torn_record_leaves_the_one_before_it_in_force(tmp_path, make_record):
     store = RecordStore(tmp_path / "records.jsonl")
     store.append(make_record("a"))
