@@ -23,7 +23,7 @@ from benchmarks.job_folder import JobFolder
 from benchmarks.kept_transforms import ARTEFACT, kept_name, write_kept
 from benchmarks.label_scores import LabelScores
 from benchmarks.memory import peak_memory
-from benchmarks.normalisation import NormalisedPair, normalise
+from benchmarks.normalisation import NormalisedPair, PairRanges, normalise, robust_ranges
 from benchmarks.panels import panels_name, write_panels
 from benchmarks.parameter_sets import build_params
 from benchmarks.plain_data import plain
@@ -98,6 +98,7 @@ class Executor:
         self._folder = JobFolder(settings.scratch)
         self._datasets: dict[str, Dataset[Any]] = {}
         self._last_pair: tuple[str, Pair, NormalisedPair] | None = None
+        self._ranges: dict[str, PairRanges] = {}
         self._starts: dict[str, Evaluation] = {}
         self._warm: set[str] = set()
         self._witness = Witness(settings.run)
@@ -234,7 +235,9 @@ class Executor:
         if self._last_pair is None or self._last_pair[0] != key:
             self._last_pair = None
             pair = self._dataset(identity).load(identity.pair_id)
-            self._last_pair = (key, pair, normalise(pair))
+            if key not in self._ranges:
+                self._ranges[key] = robust_ranges(pair)
+            self._last_pair = (key, pair, normalise(pair, self._ranges[key]))
         return self._last_pair[1:]
 
     def _start(self, identity: Identity, pair: Pair, images: NormalisedPair) -> Evaluation:

@@ -57,8 +57,43 @@ class NormalisedPair:
     mask: npt.NDArray[np.bool_]
 
 
-def normalise(pair: Pair) -> NormalisedPair:
+@dataclass(frozen=True)
+class PairRanges:
+    """What becomes 0 and 1 in each image of a pair.
+
+    Attributes
+    ----------
+    fixed, moving : IntensityRange
+        Of the fixed and of the moving image.
+    """
+
+    fixed: IntensityRange
+    moving: IntensityRange
+
+
+def normalise(pair: Pair, ranges: PairRanges | None = None) -> NormalisedPair:
     """Scale both images of a pair by their own robust range.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair.
+    ranges : PairRanges or None
+        What :func:`robust_ranges` finds of the pair, where that is known already.
+
+    Raises
+    ------
+    ValueError
+        As :func:`robust_ranges` does.
+    """
+    ranges = ranges or robust_ranges(pair)
+    return NormalisedPair(
+        ranges.fixed.apply(pair.fixed), ranges.moving.apply(pair.moving), region_of_interest(pair)
+    )
+
+
+def robust_ranges(pair: Pair) -> PairRanges:
+    """Return the robust range of both images of a pair.
 
     What becomes 0 is the 0.5th percentile of the whole image, which is air in most images; what becomes 1 is
     the 99.5th percentile inside the fixed mask, for the moving image where the prealignment brings the mask.
@@ -81,10 +116,9 @@ def normalise(pair: Pair) -> NormalisedPair:
             f"pair {name}: the prealignment leaves nothing of the moving image in the fixed mask"
         )
     fixed = sitk.GetArrayViewFromImage(pair.fixed)[mask]
-    return NormalisedPair(
-        _robust_range(pair.fixed, fixed, f"pair {name}: the fixed image").apply(pair.fixed),
-        _robust_range(pair.moving, seen, f"pair {name}: the moving image").apply(pair.moving),
-        mask,
+    return PairRanges(
+        _robust_range(pair.fixed, fixed, f"pair {name}: the fixed image"),
+        _robust_range(pair.moving, seen, f"pair {name}: the moving image"),
     )
 
 
