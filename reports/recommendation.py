@@ -111,8 +111,9 @@ def _accuracy(
         least = min(compared, key=lambda one: (one.n, one.subjects))
         why = shortage(least.n, least.subjects, len(compared))
         second = _best({label: spread for label, spread in spreads.items() if label != best}, metric)
+        these, them = ("this pair", "it") if pairs == 1 else (f"these {pairs} pairs", "them")
         return (
-            f"Nothing can be concluded beyond these {counted(pairs, 'pair')} ({why}); on them {best} has the best "
+            f"Nothing can be concluded beyond {these} ({why}); on {them} {best} has the best "
             f"average, {score}, before {second} with {_printed(spreads[second].mean, metric)}."
         )
     if not alike:

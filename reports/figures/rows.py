@@ -20,7 +20,7 @@ SPREAD = 0.22
 def draw_spread(
     axes: Axes, values: npt.NDArray[np.float64], height: float, colour: str, thickness: float
 ) -> None:
-    """Draw values along a row: the points, the median, and from five values on a box to the quartiles.
+    """Draw values along a row: the points, of several the median, and from five on a box to the quartiles.
 
     Whiskers reach the last value within 1.5 interquartile ranges of the box (Tukey 1977).
 
@@ -46,7 +46,7 @@ def draw_spread(
             whiskerprops={"color": colour}, capprops={"color": colour},
             medianprops={"color": INK, "linewidth": 1.6},
         )  # fmt: skip
-    else:
+    elif values.size > 1:
         median = float(np.median(values))
         axes.plot([median] * 2, [height - thickness / 2, height + thickness / 2], color=INK, linewidth=1.6)
     shown = values if values.size <= MOST_POINTS else beyond_whiskers(values)

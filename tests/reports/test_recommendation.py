@@ -112,6 +112,13 @@ def test_two_pairs_conclude_nothing(make: Make, make_config: MakeConfig) -> None
     assert "Choose" not in accuracy
 
 
+def test_one_pair_concludes_nothing(make: Make, make_config: MakeConfig) -> None:
+    records = made(make, "good", 0.9, 1) + made(make, "bad", 0.5, 1)
+    accuracy = said(make_config, records, "good", "bad")[0]
+    assert accuracy.startswith("Nothing can be concluded beyond this pair (1 pair cannot tell 2 runs apart")
+    assert "on it good has the best average" in accuracy
+
+
 def test_many_pairs_of_one_subject_conclude_nothing(make: Make, make_config: MakeConfig) -> None:
     records = made(make, "good", 0.9, subjects=1) + made(make, "bad", 0.5, subjects=1)
     accuracy = said(make_config, records, "good", "bad")[0]
