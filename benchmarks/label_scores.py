@@ -27,6 +27,13 @@ class LabelScores(Frozen, kw_only=True):
     rows: dict[str, int] = field(default_factory=dict)
     columns: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        count = len(self.rows)
+        if sorted(self.rows.values()) != list(range(count)):
+            raise ValueError(f"rows of labels are not numbered from 0 to {count - 1}")
+        if any(len(column) != count for column in self.columns.values()):
+            raise ValueError(f"a column of label scores has not {count} values")
+
     @classmethod
     def of(cls, labels: Mapping[str, Mapping[str, float | None]]) -> LabelScores:
         """Make columns of the scores of each label."""

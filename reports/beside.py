@@ -47,18 +47,17 @@ def beside(*works: Callable[[], Any]) -> Iterator[list[Callable[[], Any]] | None
             # Of Python 3.12: numerical libraries have threads of their own, and know how to be copied.
             warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
             process.start()
-        results = _results(process, receiving)
         found: list[Any] = []
 
         def result(number: int) -> Any:
             while len(found) <= number:
-                found.append(next(results))
+                found.append(_receive(process, receiving))
             return found[number]
 
         try:
             yield [functools.partial(result, number) for number in range(len(works))]
         finally:
-            process.terminate()
+            process.kill()
             process.join()
 
 
@@ -79,15 +78,14 @@ def _work_and_send(works: Sequence[Callable[[], Any]], sending: Connection, pare
             return
 
 
-def _results(process: BaseProcess, receiving: Connection) -> Iterator[Any]:
-    while True:
-        try:
-            found, error = receiving.recv()
-        except EOFError:
-            process.join()
-            raise RuntimeError(
-                f"a copy of this process ended with exit code {process.exitcode} before its work was done"
-            ) from None
-        if isinstance(error, Exception):
-            raise error
-        yield found
+def _receive(process: BaseProcess, receiving: Connection) -> Any:
+    try:
+        found, error = receiving.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(
+            f"a copy of this process ended with exit code {process.exitcode} before its work was done"
+        ) from None
+    if isinstance(error, Exception):
+        raise error
+    return found

@@ -34,6 +34,27 @@ def test_run_writes_records_report_and_tables(write_config, command, tmp_path):
     ] or list((folder / "pairs").iterdir())
 
 
+def test_a_report_is_the_same_by_one_process_and_by_two(write_config, command, tmp_path):
+    config = write_config("Shift", "Raises", timing={"repeats": 2, "warmup": 0})
+    assert command("run", config).returncode == 0
+    folder = tmp_path / "results" / "toy"
+
+    def contents():
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    by_two = contents()
+    assert {".png", ".pdf", ".json", ".csv", ".html"} <= {path.suffix for path in by_two}
+    alone = subprocess.run(
+        command.start("report", config, "--results-dir", tmp_path / "results"),
+        cwd=ROOT,
+        preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+        check=True,
+        capture_output=True,
+    )
+    assert b"Report:" in alone.stdout
+    assert contents() == by_two
+
+
 def test_a_second_run_repeats_only_what_is_not_ok(write_config, command, tmp_path):
     config = write_config("Shift", "Raises")
     command("run", config)

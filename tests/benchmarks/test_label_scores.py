@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import msgspec
+import pytest
 
 from benchmarks.label_scores import LabelScores
 
@@ -40,3 +41,17 @@ def test_names_that_no_file_could_hold_are_escaped() -> None:
 
 def test_a_name_that_is_a_number_is_kept_as_text() -> None:
     assert LabelScores.of({17: {"dice": 0.5}}).rows == {"17": 0}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (b'{"rows":{"left":1},"columns":{"dice":[0.5]}}', "numbered from 0 to 0"),
+        (b'{"rows":{"left":0,"right":0},"columns":{}}', "numbered from 0 to 1"),
+        (b'{"rows":{"left":0},"columns":{"dice":[0.5,0.6]}}', "has not 1 values"),
+        (b'{"rows":{},"columns":{"dice":[0.5]}}', "has not 0 values"),
+    ],
+)
+def test_columns_that_do_not_fit_their_rows_are_refused(damaged: bytes, said: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=said):
+        msgspec.json.decode(damaged, type=LabelScores)

@@ -61,6 +61,8 @@ def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
         with pytest.raises(LookupError, match="no such figure") as caught:
             failing()
         assert "in fail" in "".join(caught.value.__notes__)
+        with pytest.raises(RuntimeError, match="exit code 0 before its work was done"):
+            failing()
 
 
 @several_processors
