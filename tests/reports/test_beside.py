@@ -74,8 +74,9 @@ def test_a_copy_that_is_killed_is_told() -> None:
 @several_processors
 def test_a_copy_does_not_outlive_its_context() -> None:
     waiting = threading.Event()
-    with beside(waiting.wait):
-        (copy,) = psutil.Process().children()
+    with beside(os.getpid, waiting.wait) as results:
+        copy = psutil.Process(begun(results)[0]())
+        assert copy.is_running()
     assert not copy.is_running()
 
 
