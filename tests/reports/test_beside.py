@@ -20,6 +20,12 @@ several_processors = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have threads that other tests left in this process, idle ones, not count."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
 def fail() -> None:
     raise LookupError("no such figure")
 
@@ -34,6 +40,7 @@ def begun(results: list[Callable[[], Any]] | None) -> list[Callable[[], Any]]:
 
 
 @several_processors
+@pytest.mark.usefixtures("alone")
 def test_works_are_done_by_one_other_process_in_turn(tmp_path: Path) -> None:
     done: list[str] = []
 
@@ -54,6 +61,7 @@ def test_works_are_done_by_one_other_process_in_turn(tmp_path: Path) -> None:
 
 
 @several_processors
+@pytest.mark.usefixtures("alone")
 def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
     with beside(os.getpid, fail, os.getpid) as results:
         before, failing, _ = begun(results)
@@ -66,12 +74,14 @@ def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
 
 
 @several_processors
+@pytest.mark.usefixtures("alone")
 def test_a_copy_that_is_killed_is_told() -> None:
     with beside(end) as results, pytest.raises(RuntimeError, match="exit code -9"):
         begun(results)[0]()
 
 
 @several_processors
+@pytest.mark.usefixtures("alone")
 def test_a_copy_does_not_outlive_its_context() -> None:
     waiting = threading.Event()
     with beside(os.getpid, waiting.wait) as results:
@@ -109,6 +119,7 @@ def test_a_process_with_other_threads_is_not_copied() -> None:
         thread.join()
 
 
+@pytest.mark.usefixtures("alone")
 def test_one_processor_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     with beside(os.getpid) as results:
