@@ -6,6 +6,7 @@ Measures with an instant backend on a quiet machine and compares with bounds; ex
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -162,6 +163,9 @@ def write_store(config: Config, folder: Path, source: Path) -> None:
                 "artefacts": {},
             }
             file.write(msgspec.json.encode(structs.replace(one, **changes)) + b"\n")
+        # As a run leaves it: what is measured next does not share the machine with writing this to the disk.
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _scores(scores: Scores, draw: random.Random) -> Scores:
