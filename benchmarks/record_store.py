@@ -108,7 +108,7 @@ class RecordStore:
 
     def mend(self) -> None:
         """Remove the part of a record that a crash left at the end; nobody else may be writing."""
-        if not self.path.exists() or not self.path.stat().st_size:
+        if not self.size_bytes:
             return
         with self._opened() as file:
             with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
@@ -171,7 +171,7 @@ class RecordStore:
             for job in jobs:
                 for number, start, end in reversed(places.get(job.encode(), ())):
                     record = self._decode(decode, number, content[start:end])
-                    if record:
+                    if record is not None:
                         found[job] = record
                         break
         return found

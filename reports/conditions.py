@@ -123,19 +123,8 @@ def _circumstances(study: Study) -> list[Provenance]:
 
 
 _MADE_ALIKE = attrgetter(
-    *(
-        "commit",
-        "dirty",
-        "python",
-        "platform",
-        "cpu",
-        "cores",
-        "memory_mib",
-        "gpu",
-        "concurrent_jobs",
-        "host",
-    ),
-    *("packages", "effective_threads"),
+    *("commit", "dirty", "python", "platform", "cpu", "cores", "memory_mib", "gpu", "concurrent_jobs"),
+    *("host", "packages", "effective_threads"),
 )
 
 
@@ -152,7 +141,7 @@ def _params(records: Sequence[RunRecord]) -> str:
     key, last = b"", None
     for record in records:
         # Neighbours have the same, as a rule.
-        if (params := record.identity.params) != last or not key:
+        if (params := record.identity.params) != last:
             key, last = encode(params), params
             variants[key] = params
         where.setdefault(key, {})[record.identity.pair_id] = None

@@ -11,11 +11,11 @@ from PIL import Image
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord
+from reports.build import draw_figures
 from reports.document import Background
 from reports.galleries import Pictures
 from reports.markdown import escape, render_table
 from reports.overview import overview_table, verdicts_table
-from reports.pictures import draw_pictures
 from reports.published import FIGURES, MAIN, PublishedRun, load_published
 from reports.study import Study
 from reports.summary import summary_tables
@@ -59,8 +59,7 @@ def publish(
     """
     parts_of_readme(root)
     study = Study.of(config, records)
-    drawn = {dataset: draw_pictures(study, folder, dataset, background.stacks) for dataset in study.datasets}
-    pictures = _for_publishing(config, drawn)
+    pictures = _for_publishing(config, draw_figures(study, folder, background.stacks, ()))
     target = root / FIGURES / config.name
     shutil.rmtree(target, ignore_errors=True)
     for path in sorted(set().union(*(found.paths for found in pictures.values()))):
