@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.record_store import Head
+from benchmarks.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,18 @@ class Times:
     """
 
     def __init__(self, heads: Iterable[Head]) -> None:
-        seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        seconds: defaultdict[Workload, list[float]] = defaultdict(list)
         for head in heads:
             if head.wall_s is not None:
-                seconds[head.identity.run, head.identity.dataset].append(head.wall_s)
+                seconds[head.identity].append(head.wall_s)
         self._medians = {key: median(values) for key, values in seconds.items()}
 
-    def of_job(self, run: str, dataset: str) -> float | None:
-        """Return the median seconds of a run's jobs on a dataset, failures included; None without any."""
-        return self._medians.get((run, dataset))
+    def of_job(self, workload: Workload) -> float | None:
+        """Return the median seconds of such jobs, failures included; None without any."""
+        return self._medians.get(workload)
 
-    def of_jobs(self, jobs: Sequence[tuple[str, str]]) -> Estimate:
-        """Return the time of jobs given by run and dataset."""
+    def of_jobs(self, jobs: Sequence[Workload]) -> Estimate:
+        """Return the time of jobs given by what it depends on."""
         known = {key: count for key, count in Counter(jobs).items() if key in self._medians}
         seconds = sum(self._medians[key] * count for key, count in known.items())
         return Estimate(seconds, len(jobs) - sum(known.values()))

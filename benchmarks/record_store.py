@@ -16,6 +16,7 @@ import msgspec
 from benchmarks.garbage import collector_paused
 from benchmarks.records import RunRecord, Status
 from benchmarks.sharing_decoder import SharingDecoder
+from benchmarks.workload import Workload
 
 _BUFFER_BYTES = 1 << 20
 # How a record begins as it is written, what follows the identity, and its last key: what was cut off before or inside
@@ -32,20 +33,12 @@ class StoreError(Exception):
     """A record could not be stored; the message says why and what to do."""
 
 
-class Names(msgspec.Struct, frozen=True):
-    """Whose job a record is of, as in its identity; what else is there is passed over."""
-
-    run: str
-    backend: str
-    dataset: str
-
-
 class Head(msgspec.Struct, frozen=True):
     """What resuming and estimating need to know of a record, as in :class:`RunRecord`; the rest is passed over."""
 
     job_id: str
     status: Status
-    identity: Names
+    identity: Workload
     wall_s: float | None = None
 
 

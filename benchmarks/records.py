@@ -12,6 +12,7 @@ from benchmarks.frozen import Frozen
 from benchmarks.gradient_record import GradientCheck, GradientCheckRequest
 from benchmarks.label_scores import LabelScores
 from benchmarks.plain_data import storable
+from benchmarks.workload import Workload
 
 
 class Status(StrEnum):
@@ -94,6 +95,11 @@ class Identity(Frozen, kw_only=True):
     gradient_check: GradientCheckRequest | None = None
     conditions: dict[str, float] = field(default_factory=dict)
     undisturbed: str = ""
+
+    @property
+    def workload(self) -> Workload:
+        """What the job's time mostly depends on."""
+        return Workload(self.run, self.dataset, self.threads)
 
 
 class Failure(Frozen, kw_only=True):

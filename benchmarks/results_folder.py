@@ -23,6 +23,7 @@ from benchmarks.records import RunRecord, Track
 from benchmarks.run_lock import held
 from benchmarks.selection import Filter, matches
 from benchmarks.whole_files import write_whole
+from benchmarks.workload import Workload
 
 # What a config says of the report alone.
 SHOWN = ("title", "description", "report", "figures", "gates")
@@ -37,6 +38,12 @@ class PlannedJob(NamedTuple):
     backend: str
     dataset: str
     pair_id: str
+    threads: int
+
+    @property
+    def workload(self) -> Workload:
+        """What the job's time mostly depends on."""
+        return Workload(self.run, self.dataset, self.threads)
 
 
 class Manifest(Frozen, kw_only=True):
@@ -222,7 +229,13 @@ class ResultsFolder:
 def _planned(job: Job) -> PlannedJob:
     identity = job.identity
     return PlannedJob(
-        job.job_id, identity.run, identity.track, identity.backend, identity.dataset, identity.pair_id
+        job_id=job.job_id,
+        run=identity.run,
+        track=identity.track,
+        backend=identity.backend,
+        dataset=identity.dataset,
+        pair_id=identity.pair_id,
+        threads=identity.threads,
     )
 
 

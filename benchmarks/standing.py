@@ -92,7 +92,7 @@ def standing(folder: ResultsFolder) -> Standing:
         holder=who,
         running=_running(folder.scratch, {job.job_id: job for job in manifest.jobs}) if who else (),
         runs=runs,
-        left=times.of_jobs([(job.run, job.dataset) for job in pending]),
+        left=times.of_jobs([job.workload for job in pending]),
         jobs_at_once=config.jobs_at_once,
     )
 
@@ -101,7 +101,7 @@ def _run_standing(
     run: str, backend: str, jobs: list[PlannedJob], known: dict[str, Status], times: Times
 ) -> RunStanding:
     statuses = Counter(known[job.job_id] for job in jobs if job.job_id in known)
-    pending = [(job.run, job.dataset) for job in jobs if job.job_id not in known]
+    pending = [job.workload for job in jobs if job.job_id not in known]
     return RunStanding(run, backend, statuses, len(pending), times.of_jobs(pending))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -129,19 +130,17 @@ def work_off(
 def show_plan(plan: Plan, todo: Sequence[Job], times: Times) -> None:
     """Print which jobs would run and how long they may take."""
     at_once = plan.config.jobs_at_once
-    table = Table("Run", "Backend", "Dataset", "Jobs", "A job takes", "Together")
-    groups: dict[tuple[str, str, str], int] = {}
-    for job in todo:
-        key = (job.identity.run, job.identity.backend, job.identity.dataset)
-        groups[key] = groups.get(key, 0) + 1
-    for (label, backend, dataset), count in sorted(groups.items()):
-        seconds = times.of_job(label, dataset)
+    table = Table("Run", "Backend", "Dataset", "Threads", "Jobs", "A job takes", "Together")
+    groups = Counter((job.identity.workload, job.identity.backend) for job in todo)
+    for (workload, backend), count in sorted(groups.items()):
+        seconds = times.of_job(workload)
         one = "unknown" if seconds is None else duration(seconds)
-        together = times.of_jobs([(label, dataset)] * count).text(at_once)
-        table.add_row(*map(Text, (label, backend, dataset, str(count), one, together)))
+        together = times.of_jobs([workload] * count).text(at_once)
+        numbers = (str(workload.threads), str(count), one, together)
+        table.add_row(*map(Text, (workload.run, backend, workload.dataset, *numbers)))
     if todo:
         console.print(table)
-    total = times.of_jobs([(job.identity.run, job.identity.dataset) for job in todo])
+    total = times.of_jobs([job.identity.workload for job in todo])
     console.print(
         f"{len(todo)} of {len(plan.jobs)} jobs would run; they take {total.text(at_once)}.",
         soft_wrap=True,

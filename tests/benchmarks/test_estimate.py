@@ -1,21 +1,33 @@
 import pytest
 
 from benchmarks.estimate import Times, duration
-from benchmarks.record_store import Head, Names
+from benchmarks.record_store import Head
 from benchmarks.records import Status
+from benchmarks.workload import Workload
 
 
-def head(run, wall_s, dataset="brains"):
-    return Head("x", Status.OK, Names(run, "backend", dataset), wall_s)
+def head(run, wall_s, dataset="brains", threads=1):
+    return Head("x", Status.OK, Workload(run, dataset, threads), wall_s)
 
 
-def test_jobs_take_the_median_of_their_run_on_their_dataset():
+def test_jobs_take_the_median_of_their_run_on_their_dataset_with_as_many_threads():
     times = Times(
-        [head("a", 1.0), head("a", 2.0), head("a", 90.0), head("a", 500.0, "lungs"), head("b", None)]
+        [
+            head("a", 1.0),
+            head("a", 2.0),
+            head("a", 90.0),
+            head("a", 500.0, "lungs"),
+            head("b", None),
+            head("a", 0.5, threads=4),
+        ]
     )
-    assert times.of_job("a", "brains") == 2.0
-    assert times.of_job("b", "brains") is None
-    found = times.of_jobs([("a", "brains")] * 3 + [("a", "lungs"), ("b", "brains"), ("c", "lungs")])
+    a_brains = Workload("a", "brains", 1)
+    assert times.of_job(a_brains) == 2.0
+    assert times.of_job(Workload("a", "brains", 4)) == 0.5
+    assert times.of_job(Workload("a", "brains", 2)) is None
+    assert times.of_job(Workload("b", "brains", 1)) is None
+    others = [Workload(run, dataset, 1) for run, dataset in (("a", "lungs"), ("b", "brains"), ("c", "lungs"))]
+    found = times.of_jobs([a_brains] * 3 + others)
     assert found.seconds == 506.0
     assert found.unknown == 2
     assert found.text(1) == "about 8 min 26 s and 2 jobs of unknown duration"
@@ -24,7 +36,7 @@ def test_jobs_take_the_median_of_their_run_on_their_dataset():
 
 def test_nothing_left_and_nothing_known_are_said():
     assert Times([]).of_jobs([]).text(1) == "none"
-    assert Times([]).of_jobs([("a", "b")]).text(1) == "unknown"
+    assert Times([]).of_jobs([Workload("a", "b", 1)]).text(1) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from benchmarks.label_scores import LabelScores
-from benchmarks.record_store import Head, Names, RecordStore
+from benchmarks.record_store import Head, RecordStore
 from benchmarks.records import Status
 
 
@@ -145,15 +145,7 @@ def test_heads_say_what_the_records_say(tmp_path, make_record):
     ]
     for item in written:
         store.append(item)
-    expected = [
-        Head(
-            item.job_id,
-            item.status,
-            Names(item.identity.run, item.identity.backend, item.identity.dataset),
-            item.wall_s,
-        )
-        for item in written
-    ]
+    expected = [Head(item.job_id, item.status, item.identity.workload, item.wall_s) for item in written]
     assert store.heads() == expected
 
 
