@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,13 +70,13 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
         _draw(place, points, _levels(study, dataset, metric), metric)
         for place, (metric, points) in zip(axes, found, strict=True)
     ]
-    for place, names, (_, points) in zip(axes, labels, found, strict=True):
+    for place, names, (metric, points) in zip(axes, labels, found, strict=True):
         _place_notes(place, points)
         if legend_in:
             for name in names:
                 name.remove()
         else:
-            place_labels(place, names, _obstacles(place, points))
+            place_labels(place, names, _obstacles(place, points, metric))
     if legend_in:
         _draw_legend(figure, runs, len(found) * share)
     data = pd.DataFrame([row for metric, points in found for row in _rows(points, metric)])
@@ -161,9 +162,18 @@ def _draw(axes: Axes, points: Sequence[Point], levels: Sequence[Level], name: st
 
 def _draw_front(axes: Axes, front: Sequence[Point]) -> None:
     """Draw what the best known runs reach by each time, to the right edge."""
-    times = [point.seconds.median for point in front] + [axes.get_xlim()[1]]
-    heights = [point.accuracy.median for point in front] + [front[-1].accuracy.median]
-    axes.plot(times, heights, drawstyle="steps-post", color=FAINT, linewidth=1.2, alpha=0.8, zorder=1.5)
+    corners = _front_corners(axes, front)
+    axes.plot(*zip(*corners, strict=True), color=FAINT, linewidth=1.2, alpha=0.8, zorder=1.5)
+
+
+def _front_corners(axes: Axes, front: Sequence[Point]) -> list[tuple[float, float]]:
+    """Return the corners of the front's line, in seconds and accuracy: from each run across, then to the next."""
+    ends = [point.seconds.median for point in front[1:]] + [axes.get_xlim()[1]]
+    return [
+        (seconds, point.accuracy.median)
+        for point, end in zip(front, ends, strict=True)
+        for seconds in (point.seconds.median, end)
+    ]
 
 
 def _draw_point(axes: Axes, point: Point) -> Annotation:
@@ -241,10 +251,15 @@ def _whiskers(spread: Spread) -> list[list[float]]:
     return [[spread.median - spread.lower_quartile], [spread.upper_quartile - spread.median]]
 
 
-def _obstacles(axes: Axes, points: Sequence[Point]) -> list[Box]:
-    """Return boxes around markers and error bars, and around the notes of reference levels."""
+def _obstacles(axes: Axes, points: Sequence[Point], metric: str) -> list[Box]:
+    """Return boxes around markers and error bars, the line of the front, and the notes of reference levels."""
     notes = [box_of(text) for text in axes.texts if text.get_fontstyle() == "italic"]
-    return [*notes, *_markers(axes, points)]
+    corners = axes.transData.transform(_front_corners(axes, pareto_front(points, metric)))
+    line = [
+        Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)).grown(1.0)
+        for (x0, y0), (x1, y1) in itertools.pairwise(corners)
+    ]
+    return [*notes, *line, *_markers(axes, points)]
 
 
 def _markers(axes: Axes, points: Sequence[Point]) -> list[Box]:

@@ -4,7 +4,9 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
@@ -38,6 +40,11 @@ def drawn(study: Study) -> Figure:
     assert plate is not None
     (drawing,) = plate.drawings
     return drawing.figure
+
+
+def front_lines(axes: Axes) -> list[Line2D]:
+    """Of all lines drawn through data, that of the front alone has no marker and joins several points."""
+    return [line for line in axes.lines if line.get_marker() == "None" and len(line.get_xydata()) > 2]
 
 
 def test_points_have_the_numbers_of_the_tables(study: Study) -> None:
@@ -136,5 +143,22 @@ def test_front_holds_the_runs_that_none_beats_in_both(make: Make, make_config: M
     assert sorted(data.loc[data["on_front"], "run"]) == ["fast", "slow and good"]
     assert dict(zip(data["run"], data["forward_s"], strict=True)) == {r: s for r, (s, _) in scores.items()}
     (axes,) = plate.drawings[0].figure.axes
-    step = next(line for line in axes.lines if line.get_drawstyle() == "steps-post")
-    assert list(step.get_ydata()) == [0.7, 0.9, 0.9]  # type: ignore[arg-type]
+    (front_line,) = front_lines(axes)
+    assert list(front_line.get_ydata()) == [0.7, 0.7, 0.9, 0.9]  # type: ignore[arg-type]
+    assert list(front_line.get_xdata())[:3] == [1.0, 4.0, 4.0]  # type: ignore[arg-type]
+
+
+def test_line_of_the_front_runs_through_no_name(make: Make, make_config: MakeConfig) -> None:
+    scores = {"quick one": (1.0, 0.70), "in the middle": (1.4, 0.72), "slow one": (8.0, 0.80)}
+    records = [make(run, dice=dice, seconds={"forward": s}) for run, (s, dice) in scores.items()]
+    with styled():
+        (axes,) = drawn(Study.of(make_config(*scores), records)).axes
+        (line,) = front_lines(axes)
+        corners = axes.transData.transform(line.get_xydata())
+        segments = [
+            Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)).grown(0.5)
+            for (x0, y0), (x1, y1) in itertools.pairwise(corners)
+        ]
+        names = [box_of(text) for text in axes.texts if text.get_text() in scores]
+        assert len(names) == 3
+        assert all(name.overlap(segment) == 0 for name in names for segment in segments)
