@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -182,7 +183,7 @@ class Greedy(Adapter[GreedyParams]):
         with tempfile.TemporaryDirectory(prefix="greedy-") as folder:
             path = Path(folder) / "warp.mha"
             sitk.WriteImage(self._greedy["answer"], str(path))
-            self._execute(f"-iw {path} inverse -wp 0 -V 0 -threads {self._threads}", "inverse")
+            self._execute(f"-iw {shlex.quote(str(path))} inverse -wp 0 -V 0 -threads {self._threads}", "inverse")
         return self._greedy["inverse"]
 
     def _execute(self, command: str, output: str) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,17 @@ def solve(case: Case, problem: Problem, seed: int = 3, times: int = 1) -> Regist
 
 def mapped(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
     return np.array([transform.TransformPoint(point) for point in points.tolist()])
+
+
+@pytest.fixture(autouse=True)
+def _temporary_files_in_a_folder_with_an_awkward_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's results folder has any name, and temporary files of backends lie below it."""
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
 
 def test_every_registered_adapter_is_tried() -> None:
