@@ -153,6 +153,7 @@ def check_gradient(
             for line in lines:
                 if not line.agreed:
                     line.differences.append(_central_difference(loss, problem, line, step, time_left))
+                    line.numbers.append(number)
             _settle(lines)
             if number + 1 == HOPELESS_STEPS and not any(line.agreed for line in lines):
                 break
@@ -196,12 +197,17 @@ def summarise(directions: Sequence[DirectionalDerivative]) -> GradientCheck:
 
 @dataclass
 class _Line:
-    """A direction, the backward pass's derivative along it, and the difference quotients so far."""
+    """A direction, the backward pass's derivative along it, and the difference quotients so far.
+
+    Each quotient has its number: how often the step had been shortened. One that was passed over, while the line was
+    taken as settled, leaves a gap.
+    """
 
     image: ImageName
     direction: FloatArray
     gradient: float
     differences: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     agreed: bool = False
 
     @classmethod
@@ -210,6 +216,11 @@ class _Line:
         direction = smooth_direction(_region(problem, image), np.random.default_rng([abs(seed), number]))
         by_image = gradients.fixed if image == "fixed" else gradients.moving
         return cls(image, direction, float(np.sum(by_image.astype(np.float64) * direction)))
+
+    @property
+    def neighbours(self) -> bool:
+        """Whether there are two quotients, the last ones, of one step and the next."""
+        return len(self.numbers) > 1 and self.numbers[-1] == self.numbers[-2] + 1
 
     @property
     def discrepancy(self) -> float:
@@ -221,19 +232,19 @@ class _Line:
             gradient=self.gradient,
             difference=self.differences[-1] if self.agreed else None,
             discrepancy=self.discrepancy,
-            step=first_step * SHORTER ** (len(self.differences) - 1),
+            step=first_step * SHORTER ** self.numbers[-1],
         )
 
 
 def _settle(lines: Sequence[_Line]) -> None:
     """Mark the directions whose last two difference quotients agree, on the scale of all of them.
 
-    A quotient of exactly zero is none: the loss is too coarse to answer to so small a step.
+    The scale falls when others leave a jump behind: what agreed on the larger one may no longer. A quotient of exactly
+    zero is none: the loss is too coarse to answer to so small a step.
     """
     scale = median(abs(line.differences[-1]) for line in lines)
     for line in lines:
-        if len(line.differences) > 1 and line.differences[-1] != 0:
-            line.agreed = line.discrepancy <= AGREEMENT * scale
+        line.agreed = line.neighbours and line.differences[-1] != 0 and line.discrepancy <= AGREEMENT * scale
 
 
 def _central_difference(loss: Loss, problem: Problem, line: _Line, step: float, time_left: TimeLeft) -> float:

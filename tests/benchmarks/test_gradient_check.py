@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from msgspec import structs
 
 from adapters.interface import Gradients, Problem
 from benchmarks.gradient_check import (
+    SHORTER,
     OutOfTimeError,
     TimeLeft,
     check_gradient,
@@ -18,6 +20,7 @@ from benchmarks.records import Status
 
 REQUEST = GradientCheckRequest(directions=8, seed=3, step=0.004, version="1")
 FOREVER = TimeLeft(float("inf"))
+IMAGES = ("moving", "fixed")
 
 
 def array(image):
@@ -113,6 +116,30 @@ def test_steps_are_shortened_until_none_ends_in_another_minimum(problem):
     assert check.cosine == pytest.approx(1, abs=1e-4)
     assert check.norm_ratio == pytest.approx(1, abs=0.03)
     assert min(d.step for d in check.directions) < max(d.step for d in check.directions)
+
+
+def test_what_agreed_on_a_larger_scale_is_measured_again_at_two_neighbouring_steps(problem):
+    """The other lines leave a jump behind at the third step, on whose scale the first no longer agrees."""
+    settled = [5.0, 1.6, 0.6, 0.6, 0.6, 0.6]
+    quotients = {0: [1.0, 1.015, None, 1.016, 3.3, 3.3], 1: settled, 2: settled, 3: settled}
+    region = np.ones((24, 20), dtype=bool)
+    directions = {n: smooth_direction(region, np.random.default_rng([REQUEST.seed, n])) for n in quotients}
+
+    def loss(changed):
+        by_image = {name: array(getattr(changed, name)) - array(getattr(problem, name)) for name in IMAGES}
+        name = max(IMAGES, key=lambda one: float(np.abs(by_image[one]).max()))
+        change = by_image[name]
+        steps = {n: float(np.mean(change * directions[n])) for n in quotients if IMAGES[n % 2] == name}
+        number, step = max(steps.items(), key=lambda item: abs(item[1]))
+        shortened = round(np.log(abs(step) / REQUEST.step) / np.log(SHORTER))
+        return quotients[number][shortened] * step
+
+    asked = structs.replace(REQUEST, directions=len(quotients))
+    first, *others = check_gradient(loss, problem, gradients_of_squares(problem), asked, FOREVER).directions
+    assert first.difference == pytest.approx(3.3, rel=1e-3)
+    assert first.step == pytest.approx(REQUEST.step * SHORTER**5)
+    assert first.discrepancy == pytest.approx(0, abs=1e-3)
+    assert [other.step for other in others] == pytest.approx([REQUEST.step * SHORTER**3] * 3)
 
 
 def test_a_loss_that_is_not_finite_is_an_error(problem):
