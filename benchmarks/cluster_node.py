@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 
 from distributed import Worker, WorkerPlugin, get_worker
 
@@ -44,6 +45,10 @@ class Delivery:
     logs: Mapping[str, bytes]
 
 
+class NodeLeftError(Exception):
+    """The node takes no more jobs of the run."""
+
+
 class NodeMismatchError(Exception):
     """The node's software or data are not what the job was planned for."""
 
@@ -69,7 +74,10 @@ class Node(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Find the node's own folders."""
         self._lock = Lock()
+        self._job_ended = Condition(self._lock)
+        self._running = 0
         self._local: LocalWorkers | None = None
+        self._left = False
         self._versions: dict[str, Mapping[str, str]] = {}
         self._log_ends: dict[Path, int] = {}
         self._threads = worker.state.nthreads
@@ -84,9 +92,9 @@ class Node(WorkerPlugin):
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         """End the isolated processes with whatever they are doing."""
         with self._lock:
+            self._left = True
             if self._local is not None:
                 self._local.stop()
-                self._local = None
 
     def run(self, job: Job, slots: Mapping[str, int]) -> Delivery:
         """Run one job.
@@ -103,20 +111,40 @@ class Node(WorkerPlugin):
         except Exception as error:
             refusal = self._refusal(job, error)
             return Delivery(refusal, self._files(refusal), {})
-        record = self._workers(max(self._threads, slots.get(self._host, 0))).schedule(job).result()
+        with self._workers(max(self._threads, slots.get(self._host, 0))) as workers:
+            record = workers.schedule(job).result()
         return Delivery(record, self._files(record), self._new_log_text())
 
-    def _workers(self, concurrent_jobs: int) -> LocalWorkers:
-        """Return the isolated workers; new ones when more jobs than before share the host, which affects pinning."""
-        with self._lock:
-            if self._local is not None and concurrent_jobs > self._settings.concurrent_jobs:
-                self._local.stop()
-                self._local = None
-            if self._local is None:
-                largest = max(concurrent_jobs, self._settings.concurrent_jobs)
-                self._settings = replace(self._settings, concurrent_jobs=largest)
-                self._local = LocalWorkers(self._settings)
-            return self._local
+    @contextmanager
+    def _workers(self, concurrent_jobs: int) -> Iterator[LocalWorkers]:
+        """Lend the isolated workers; new ones when more jobs than before share the host, which affects pinning.
+
+        These wait for the jobs under way: to end them would lose their work, to run beside them would share their
+        processors.
+        """
+        with self._job_ended:
+            while self._running and concurrent_jobs > self._settings.concurrent_jobs:
+                self._job_ended.wait()
+            workers = self._renewed(concurrent_jobs)
+            self._running += 1
+        try:
+            yield workers
+        finally:
+            with self._job_ended:
+                self._running -= 1
+                self._job_ended.notify_all()
+
+    def _renewed(self, concurrent_jobs: int) -> LocalWorkers:
+        if self._left:
+            raise NodeLeftError("this node has left the run")
+        if self._local is not None and concurrent_jobs > self._settings.concurrent_jobs:
+            self._local.stop()
+            self._local = None
+        if self._local is None:
+            largest = max(concurrent_jobs, self._settings.concurrent_jobs)
+            self._settings = replace(self._settings, concurrent_jobs=largest)
+            self._local = LocalWorkers(self._settings)
+        return self._local
 
     def _check(self, identity: Identity) -> None:
         """Refuse a job that this node would measure with other software or data, and fetch what is missing."""

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import dask
 import pytest
@@ -13,6 +15,7 @@ import yaml
 from distributed import LocalCluster
 
 from benchmarks.cluster import ClusterWorkers
+from benchmarks.cluster_node import Node, NodeLeftError
 from benchmarks.config_file import ConfigError
 from benchmarks.plan import make_plan
 from benchmarks.record_store import RecordStore
@@ -118,6 +121,39 @@ def test_the_job_of_a_worker_that_is_killed_goes_to_another(run_on, toy_config, 
         (record,) = run_on(config.model_copy(update={"runs": (run,)}))
         killed.result()
     assert record.status is Status.OK
+
+
+def test_a_job_ends_in_peace_when_more_slots_come_to_its_host(toy_config, tmp_path):
+    mark = tmp_path / "mark"
+    begun, go = Path(f"{mark}.begun"), Path(f"{mark}.go")
+    os.mkfifo(begun)
+    os.mkfifo(go)
+    config = toy_config("Waits", "Shift", **ONE_PAIR, timing={"warmup": 0})
+    run = config.runs[0].model_copy(update={"params": {"mark": str(mark)}})
+    config = config.model_copy(update={"runs": (run, config.runs[1])})
+    jobs = {job.identity.run: job for job in make_plan(config, tmp_path, "toy.yaml").jobs}
+    node = Node(run_settings(config, tmp_path, tmp_path), "run", FetchRequest())
+    worker = SimpleNamespace(state=SimpleNamespace(nthreads=1), ip="host", local_directory=str(tmp_path))
+    node.setup(worker)
+    asked = Event()
+
+    class Slots(dict):
+        def get(self, host, default=None):
+            asked.set()
+            return super().get(host, default)
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(node.run, jobs["waits"], {"host": 1})
+        begun.read_text()
+        second = threads.submit(node.run, jobs["shift"], Slots(host=2))
+        asked.wait()
+        go.write_text("go")
+        records = [first.result().record, second.result().record]
+    node.teardown(worker)
+    assert [record.status for record in records] == [Status.OK, Status.OK]
+    assert [record.provenance.concurrent_jobs for record in records] == [1, 2]
+    with pytest.raises(NodeLeftError):
+        node.run(jobs["shift"], {"host": 2})
 
 
 def test_a_job_that_kills_every_worker_becomes_a_record(run_on, toy_config, tmp_path):

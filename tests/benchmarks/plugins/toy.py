@@ -310,6 +310,16 @@ class HangsOnce(Toy):
         threading.Event().wait()
 
 
+class Waits(Toy):
+    """Tells through one pipe that it has begun, and waits for a word in another."""
+
+    Params = MarkParams
+
+    def register(self):
+        Path(f"{self.params.mark}.begun").write_text("begun")
+        Path(f"{self.params.mark}.go").read_text()
+
+
 class KillsParent(Toy):
     """Counts its attempts in a file and kills the process that its own was started by."""
 
