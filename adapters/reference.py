@@ -39,7 +39,10 @@ class Identity(Adapter[NoParams]):
 
 
 class Truth(Adapter[NoParams]):
-    """The true transform, where it is known: its scores are the ceiling that interpolation allows."""
+    """The true transform, where it is known: its scores are what a perfect answer gets.
+
+    TRE cannot be better. Overlap and similarity can, by fitting noise, or the edges of labels after resampling.
+    """
 
     name = "truth"
     reference = True

@@ -30,9 +30,14 @@ class Box:
 
     def overlap(self, other: Box) -> float:
         """Return the area in common."""
+        width, height = self.sides_in_common(other)
+        return width * height
+
+    def sides_in_common(self, other: Box) -> tuple[float, float]:
+        """Return width and height of what both cover; zeros where they do not meet."""
         width = min(self.x1, other.x1) - max(self.x0, other.x0)
         height = min(self.y1, other.y1) - max(self.y0, other.y0)
-        return width * height if width > 0 and height > 0 else 0.0
+        return (width, height) if width > 0 and height > 0 else (0.0, 0.0)
 
     def grown(self, margin: float) -> Box:
         """Return the rectangle with a margin around it."""
@@ -53,7 +58,9 @@ def box_of(artist: Artist) -> Box:
     return Box(*extent.extents)
 
 
-def place_labels(axes: Axes, labels: Sequence[Annotation], obstacles: Sequence[Box]) -> None:
+def place_labels(
+    axes: Axes, labels: Sequence[Annotation], obstacles: Sequence[Box], lines: Sequence[Box] = ()
+) -> None:
     """Move each label to the free place nearest to its point.
 
     Parameters
@@ -64,6 +71,9 @@ def place_labels(axes: Axes, labels: Sequence[Annotation], obstacles: Sequence[B
         Anchored to their points, with ``textcoords="offset points"``; moved in place.
     obstacles : sequence of Box
         What labels must not cover: markers, error bars.
+    lines : sequence of Box
+        Thin lines that labels should not sit on, but may where every other place covers more. A line counts by
+        the length that a name would hide of it, since its area is next to nothing.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -77,7 +87,10 @@ def place_labels(axes: Axes, labels: Sequence[Annotation], obstacles: Sequence[B
             (gap, _box_at(x, y, angle, gap * pixels, size.x1 - size.x0, size.y1 - size.y0))
             for gap, angle in itertools.product(GAPS_POINTS, ANGLES_DEGREES)
         ]
-        gap, box = min(places, key=lambda place: (_conflict(place[1], taken, frame), place[0]))
+        gap, box = min(
+            places,
+            key=lambda place: (_conflict(place[1], taken, frame) + struck(place[1], lines), place[0]),
+        )
         label.set_position(((box.x0 - x) / pixels, (box.y0 - y) / pixels))
         label.set_horizontalalignment("left")
         label.set_verticalalignment("bottom")
@@ -98,3 +111,9 @@ def _conflict(box: Box, taken: Sequence[Box], frame: Box) -> float:
     """Return the area shared with others or outside the frame."""
     padded = box.grown(CLEARANCE_PIXELS)
     return padded.area - padded.overlap(frame) + sum(padded.overlap(other) for other in taken)
+
+
+def struck(box: Box, lines: Sequence[Box]) -> float:
+    """Return how much of a label lines run through: per line its length inside times half the label's height."""
+    padded = box.grown(CLEARANCE_PIXELS)
+    return (box.y1 - box.y0) / 2 * sum(max(padded.sides_in_common(line)) for line in lines)

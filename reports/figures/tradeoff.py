@@ -10,12 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.catalogue import METRICS
 from reports.figures.drawing import Drawing, Plate
-from reports.figures.placement import Box, box_of, place_labels
+from reports.figures.placement import Box, box_of, place_labels, struck
 from reports.figures.style import FAINT, MOST_NAMED, Look, label_text, look_of, new_figure
 from reports.numbers import Spread, fixed_digits, spread_of
 from reports.study import Study
@@ -26,6 +27,8 @@ AXES_WIDTH_IN = 5.2
 HEIGHT_IN = 4.4
 MARKER_POINTS = 8.0
 LEGEND_IN = 2.8
+LINE_PIXELS = 1.5
+LEVEL = "level"
 NOTE_PLACES = (("right", "bottom"), ("right", "top"), ("left", "bottom"), ("left", "top"))
 
 CAPTION = (
@@ -59,7 +62,8 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
     found = [(metric, points) for metric in ACCURACY if (points := run_points(study, dataset, metric))]
     if not found:
         return None
-    runs = {point.label: point.look for _, points in found for point in points}
+    # A run that has fewer pairs for one of the metrics is still one run: the look tells runs apart.
+    runs = {point.look: point.label for _, points in found for point in points}
     legend_in = LEGEND_IN if len(runs) > MOST_NAMED else 0.0
     figure = new_figure(AXES_WIDTH_IN * len(found) + legend_in, HEIGHT_IN)
     share = AXES_WIDTH_IN / (AXES_WIDTH_IN * len(found) + legend_in)
@@ -71,12 +75,12 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
         for place, (metric, points) in zip(axes, found, strict=True)
     ]
     for place, names, (metric, points) in zip(axes, labels, found, strict=True):
-        _place_notes(place, points)
+        _place_notes(place, points, _front_pieces(place, points, metric))
         if legend_in:
             for name in names:
                 name.remove()
         else:
-            place_labels(place, names, _obstacles(place, points, metric))
+            place_labels(place, names, _obstacles(place, points), _lines(place, points, metric))
     if legend_in:
         _draw_legend(figure, runs, len(found) * share)
     data = pd.DataFrame([row for metric, points in found for row in _rows(points, metric)])
@@ -84,13 +88,13 @@ def tradeoff_plate(study: Study, dataset: str) -> Plate | None:
     return Plate(("accuracy-time", dataset), title, CAPTION, (Drawing("", figure, data),))
 
 
-def _draw_legend(figure: Figure, runs: Mapping[str, Look], left: float) -> None:
+def _draw_legend(figure: Figure, runs: Mapping[Look, str], left: float) -> None:
     handles = [
         Line2D(
             [], [], color=look.colour, marker=look.marker, markersize=MARKER_POINTS, linestyle="none",
             markeredgecolor="white", markeredgewidth=0.8, label=label,
         )
-        for label, look in runs.items()
+        for look, label in runs.items()
     ]  # fmt: skip
     figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(left, 0.98), frameon=False, fontsize=8)
 
@@ -143,7 +147,7 @@ def _levels(study: Study, dataset: str, metric: str) -> list[Level]:
     for run in study.runs(dataset):
         spread = spread_of(study.values(dataset, run.label, metric)) if run.backend == TRUTH else None
         if spread:
-            levels.append(Level(f"{run.label} (ceiling)", spread.median))
+            levels.append(Level(run.label, spread.median))
     return levels
 
 
@@ -186,7 +190,8 @@ def _draw_point(axes: Axes, point: Point) -> Annotation:
     )  # fmt: skip
     return axes.annotate(
         point.label, (x, y), xytext=(8, 0), textcoords="offset points", color=colour, zorder=4,
-        fontweight="bold", arrowprops={"arrowstyle": "-", "color": FAINT, "lw": 0.8, "ls": ":", "shrinkB": 4},
+        fontweight="bold", path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        arrowprops={"arrowstyle": "-", "color": FAINT, "lw": 0.8, "ls": ":", "shrinkB": 4},
     )  # fmt: skip
 
 
@@ -212,7 +217,7 @@ def _draw_level(axes: Axes, level: Level, name: str) -> None:
     bottom, top = axes.get_ylim()
     printed = fixed_digits(level.value, METRICS[name].digits)
     if bottom <= level.value <= top:
-        axes.axhline(level.value, color=FAINT, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+        axes.axhline(level.value, color=FAINT, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1, gid=LEVEL)
         height, note, side = level.value, f"{level.label} {printed}", "bottom"
     else:
         above = level.value > top
@@ -224,12 +229,13 @@ def _draw_level(axes: Axes, level: Level, name: str) -> None:
     )  # fmt: skip
 
 
-def _place_notes(axes: Axes, points: Sequence[Point]) -> None:
+def _place_notes(axes: Axes, points: Sequence[Point], front: Sequence[Box]) -> None:
     """Move the note of each reference level to the end of its line, and the side of it, that covers least."""
     obstacles, frame = _markers(axes, points), box_of(axes)
 
     def covers(box: Box) -> float:
-        return box.area - box.overlap(frame) + sum(box.overlap(other) for other in obstacles)
+        outside = box.area - box.overlap(frame)
+        return outside + sum(box.overlap(other) for other in obstacles) + struck(box, front)
 
     for note in axes.texts:
         if note.get_fontstyle() != "italic" or not isinstance(note, Annotation):
@@ -251,15 +257,31 @@ def _whiskers(spread: Spread) -> list[list[float]]:
     return [[spread.median - spread.lower_quartile], [spread.upper_quartile - spread.median]]
 
 
-def _obstacles(axes: Axes, points: Sequence[Point], metric: str) -> list[Box]:
-    """Return boxes around markers and error bars, the line of the front, and the notes of reference levels."""
+def _obstacles(axes: Axes, points: Sequence[Point]) -> list[Box]:
+    """Return boxes around markers and error bars, and around the notes of reference levels."""
     notes = [box_of(text) for text in axes.texts if text.get_fontstyle() == "italic"]
+    return [*notes, *_markers(axes, points)]
+
+
+def _lines(axes: Axes, points: Sequence[Point], metric: str) -> list[Box]:
+    """Return boxes around the front and the lines of reference levels, which no name should sit on."""
+    frame = box_of(axes)
+    levels = [
+        Box(frame.x0, extent.y0, frame.x1, extent.y1).grown(LINE_PIXELS)
+        for line in axes.lines
+        if line.get_gid() == LEVEL
+        for extent in (line.get_window_extent(),)
+    ]
+    return [*_front_pieces(axes, points, metric), *levels]
+
+
+def _front_pieces(axes: Axes, points: Sequence[Point], metric: str) -> list[Box]:
+    """Return a box around each straight piece of the front."""
     corners = axes.transData.transform(_front_corners(axes, pareto_front(points, metric)))
-    line = [
-        Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)).grown(1.0)
+    return [
+        Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)).grown(LINE_PIXELS)
         for (x0, y0), (x1, y1) in itertools.pairwise(corners)
     ]
-    return [*notes, *line, *_markers(axes, points)]
 
 
 def _markers(axes: Axes, points: Sequence[Point]) -> list[Box]:
