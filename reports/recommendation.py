@@ -31,13 +31,15 @@ def recommendation(
     config : Config
         Gives the order of the runs.
     records : iterable of RunRecord, or Study
-        All records; of several with the same run, pair and repeat the last counts.
+        All records; of several with the same run, pair and repeat the last counts. In a sweep over thread counts
+        those of the first are compared.
     dataset : str
         On which dataset.
     noise : NoiseFloors
         How far times of equals lie apart: a smaller difference is not called one.
     """
-    study = Study.of(config, records)
+    whole = Study.of(config, records)
+    study = whole.under_first_threads
     runs = study.competitors(dataset)
     pairs = len(study.pairs(dataset))
     metric = leading_metric(study, dataset)
@@ -62,7 +64,7 @@ def recommendation(
     compared = compare_with(study, dataset, metric, best, list(spreads))
     said = [
         _accuracy(best, spreads, metric, compared, pairs),
-        _speed(study, dataset, best, spreads, compared, noise),
+        _speed(study, dataset, best, spreads, compared, noise, several_threads=len(whole.thread_counts) > 1),
         _regularity(study, dataset, best),
         _failures(study, dataset, runs, spreads),
         _basis(study, dataset, metric, best),
@@ -146,8 +148,10 @@ def _speed(
     spreads: dict[str, Spread],
     compared: Sequence[Comparison],
     noise: NoiseFloors,
+    *,
+    several_threads: bool,
 ) -> str:
-    if study.overlapping(dataset) or len(study.by_device) > 1 or len(study.thread_counts) > 1:
+    if study.overlapping(dataset) or len(study.by_device) > 1:
         return "The times of this run are not comparable, so that no run is called fast."
     concluded = any(one.conclusive for one in compared)
     alike = [best, *(one.run for one in compared if not one.significant)]
@@ -160,22 +164,25 @@ def _speed(
     fastest = min(timed, key=lambda label: timed[label])
     ratio = spread_of(study.values(dataset, best, "forward_s") / study.values(dataset, fastest, "forward_s"))
     measured = (
-        f"the noise floor of {least:.3g}×" if floor else f"{least:.3g}×, as no noise floor was measured"
+        f"the noise floor of {least:.3g}×"
+        if floor
+        else f"the {least:.3g}× taken as noise, since none was measured"
     )
+    threads = f" with {counted(study.thread_counts[0], 'thread')}" if several_threads else ""
     if fastest == best or ratio is None:
         others = [value for label, value in timed.items() if label != best]
         if min(others) / timed[best] > least:
-            return f"It is also the fastest of these, with a median of {timed[best]:.3g} s."
-        return f"Others of these are as fast: their times lie within {measured}."
+            return f"It is also the fastest of these{threads}, with a median of {timed[best]:.3g} s."
+        return f"Others of these are as fast{threads}: their times lie within {measured}."
     score = _printed(spreads[fastest].mean, leading_metric(study, dataset))
     if ratio.lower_quartile > least:
         # What nothing could be concluded on is no group of equals.
         whose = f"Of these, {fastest} is the fastest" if concluded else f"The fastest is {fastest}"
         return (
-            f"{whose}, with an average of {score}: {timed[fastest]:.3g} s, where {best} takes {ratio.median:.3g} times "
-            f"as long ({timed[best]:.3g} s), beyond {measured}."
+            f"{whose}{threads}, with an average of {score}: {best} takes {ratio.median:.3g} times as long on the "
+            f"median pair (medians {timed[fastest]:.3g} s and {timed[best]:.3g} s), more than {measured}."
         )
-    return f"No other of these is clearly faster: the times overlap, or lie within {measured}."
+    return f"No other of these is clearly faster{threads}: the times overlap, or lie within {measured}."
 
 
 def _regularity(study: Study, dataset: str, best: str) -> str:

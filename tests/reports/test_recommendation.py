@@ -83,8 +83,9 @@ def test_tie_is_called_one_and_decided_by_time(make: Make, make_config: MakeConf
     assert "cannot be told from swift" in accuracy
     assert "Choose" not in accuracy
     assert "from 1 other it can" in accuracy
-    assert speed.startswith(
-        "Of these, swift is the fastest, with an average of 0.800: 1 s, where slow takes 10 times as long"
+    assert speed == (
+        "Of these, swift is the fastest, with an average of 0.800: slow takes 10 times as long on the median pair "
+        "(medians 1 s and 10 s), more than the 1.25× taken as noise, since none was measured."
     )
 
 
@@ -92,6 +93,22 @@ def test_times_within_noise_are_not_told_apart(make: Make, make_config: MakeConf
     records = made(make, "slow", 0.801, seconds=1.1) + made(make, "swift", 0.8)
     _, speed = said(make_config, records, "slow", "swift")
     assert speed.startswith("No other of these is clearly faster")
+
+
+def test_of_a_sweep_over_threads_the_first_count_is_judged(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        record
+        for threads, speed_up in ((1, 1.0), (4, 3.0))
+        for record in (
+            *made(make, "slow", 0.801, seconds=10.0 / speed_up, threads=threads),
+            *made(make, "swift", 0.8, seconds=1.0 / speed_up, threads=threads),
+        )
+    ]
+    found = recommendation(make_config("slow", "swift", resources={"threads": [1, 4]}), records, "set")
+    assert found[0].startswith("slow has the best average")
+    assert "threads=" not in found[0]
+    assert found[1].startswith("Of these, swift is the fastest with 1 thread, with an average of 0.800")
+    assert "(medians 1 s and 10 s)" in found[1]
 
 
 def test_overlapping_jobs_name_nobody_fast(make: Make, make_config: MakeConfig) -> None:
