@@ -28,6 +28,8 @@ from datasets.scans import Scan, read_pair
 SOURCES = ("analyze.py", "csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py", "scans.py")
 _IMAGES = ROLES[:6]
 
+Points = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class CsvParams:
@@ -116,12 +118,11 @@ class CsvPairs(PreparedDataset[CsvParams]):
             if scan.labels is not None and labels is not None:
                 self._check_names(scan.labels, labels)
         dimension = pair.info.dimension
-        return replace(
-            pair,
-            true_transform=_read_transform(files.get("true_transform"), dimension),
-            fixed_landmarks=_read_landmarks(files.get("fixed_landmarks"), dimension),
-            moving_landmarks=_read_landmarks(files.get("moving_landmarks"), dimension),
-        )
+        pair = replace(pair, true_transform=_read_transform(files.get("true_transform"), dimension))
+        if "fixed_landmarks" not in files:
+            return pair
+        points = _read_landmarks(files["fixed_landmarks"], files["moving_landmarks"], dimension)
+        return replace(pair, fixed_landmarks=points[0], moving_landmarks=points[1])
 
     @cached_property
     def _listed(self) -> tuple[Listed, ...]:
@@ -180,9 +181,17 @@ def _read_transform(path: Path | None, dimension: int) -> sitk.Transform | None:
     return transform
 
 
-def _read_landmarks(path: Path | None, dimension: int) -> npt.NDArray[np.float64] | None:
-    if path is None:
-        return None
+def _read_landmarks(fixed: Path, moving: Path, dimension: int) -> tuple[Points, Points]:
+    points = _read_points(fixed, dimension), _read_points(moving, dimension)
+    if len(points[0]) != len(points[1]):
+        raise ImageError(
+            f"{moving}: holds {len(points[1])} landmarks, {fixed} holds {len(points[0])}: a row of the one "
+            "corresponds to the same row of the other, so that both must have as many"
+        )
+    return points
+
+
+def _read_points(path: Path, dimension: int) -> Points:
     try:
         points = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64)
     except (OSError, ValueError) as error:

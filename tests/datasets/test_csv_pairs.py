@@ -14,6 +14,7 @@ from datasets.base import DatasetError
 from datasets.csv_pairs import CsvPairs, CsvParams
 from datasets.fetching import FetchRequest
 from datasets.preparation import Preparation
+from datasets.reading import ImageError
 
 SHIFT_MM = (6.0, -4.0, 2.0)
 
@@ -289,6 +290,39 @@ def test_landmarks_and_a_true_transform_come_along(open_pairs, folder):
     sitk.WriteTransform(sitk.TranslationTransform(2), str(folder / "true.tfm"))
     with pytest.raises(DatasetError, match=r"true\.tfm: is a transform of 2D, the images are 3D"):
         open_pairs().load("a_b")
+
+
+@pytest.fixture
+def with_landmarks(folder, open_pairs):
+    """Read the pair with landmark files of the given rows."""
+
+    def read(fixed, moving):
+        for name, rows in (("fixed", fixed), ("moving", moving)):
+            (folder / f"{name}.csv").write_text("".join(f"{row}\n" for row in rows))
+        write_list(
+            folder,
+            "a_b,a.nii.gz,b.nii.gz,fixed.csv,moving.csv",
+            columns="pair_id,fixed,moving,fixed_landmarks,moving_landmarks",
+        )
+        return open_pairs().load("a_b")
+
+    return read
+
+
+@pytest.mark.parametrize(("fixed", "moving"), [(3, 1), (1, 3), (3, 2)])
+def test_landmarks_without_partners_are_refused_with_both_files_and_counts(with_landmarks, fixed, moving):
+    with pytest.raises(ImageError) as caught:
+        with_landmarks(["1,2,3"] * fixed, ["1,2,3"] * moving)
+    assert f"moving.csv: holds {moving} landmarks" in str(caught.value)
+    assert f"fixed.csv holds {fixed}" in str(caught.value)
+
+
+@pytest.mark.parametrize("faulty", ["1,2", "1,2,3,4", "1,2,nan"])
+@pytest.mark.parametrize("side", ["fixed", "moving"])
+def test_landmarks_that_are_no_points_of_the_image_are_refused(with_landmarks, side, faulty):
+    rows = {"fixed": ["1,2,3"], "moving": ["1,2,3"], side: [faulty]}
+    with pytest.raises(ImageError, match=rf"{side}\.csv: rows of 3 finite coordinates are wanted"):
+        with_landmarks(**rows)
 
 
 @pytest.mark.skipif(
