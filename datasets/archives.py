@@ -19,6 +19,8 @@ from datasets.base import UnsoundError
 from datasets.paths import inside
 
 _CHUNK_BYTES = 1 << 20
+# Of a member, of an archive without any, and of an archive that was once in several parts.
+_ZIP_MAGIC = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
@@ -109,15 +111,21 @@ class _Budget:
 
 def _unpack(archive: Path, shown: str, folder: Path, budget: _Budget) -> None:
     with _damage(shown):
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, shown, folder, budget)
-        elif tarfile.is_tarfile(archive):
+        if not _begins_as_zip(archive) and tarfile.is_tarfile(archive):
             _unpack_tar(archive, shown, folder, budget)
+        elif zipfile.is_zipfile(archive):
+            _unpack_zip(archive, shown, folder, budget)
         else:
             raise ArchiveError(
                 f"{shown}: is neither a zip nor a tar archive; was a web page or a part of it saved? "
                 "Download it again, or give the unpacked folder with --from"
             )
+
+
+def _begins_as_zip(archive: Path) -> bool:
+    """Look at the beginning: zipfile looks at the end, where a tar archive may hold a zip archive."""
+    with archive.open("rb") as file:
+        return file.read(4) in _ZIP_MAGIC
 
 
 @contextmanager

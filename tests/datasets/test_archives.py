@@ -25,9 +25,9 @@ def zip_of(files):
     return buffer.getvalue()
 
 
-def tar_of(files, mode="w", *special):
+def tar_of(files, mode="w", *special, form=tarfile.DEFAULT_FORMAT):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+    with tarfile.open(fileobj=buffer, mode=mode, format=form) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
@@ -35,6 +35,18 @@ def tar_of(files, mode="w", *special):
         for member in special:
             archive.addfile(member)
     return buffer.getvalue()
+
+
+def before_posix(content):
+    """Blank the magic number of every header, which the oldest tar archives lack."""
+    altered = bytearray(content)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        headers = [member.offset for member in archive]
+    for at in headers:
+        altered[at + 257 : at + 512] = bytes(255)
+        altered[at + 148 : at + 156] = b" " * 8
+        altered[at + 148 : at + 156] = b"%06o\0 " % sum(altered[at : at + 512])
+    return bytes(altered)
 
 
 def special(name, kind, target=""):
@@ -98,6 +110,35 @@ def test_an_archive_in_an_archive_is_replaced_by_what_it_holds(unpacked):
         "folder/inner/x.txt",
         "folder/deeper.zip",
     }
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, "old"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_archive_that_ends_in_a_zip_archive_is_no_zip_archive(unpacked, form, mode):
+    inner = zip_of({"labels.txt": b"labels"})
+    content = tar_of({**FILES, "labels.zip": inner}, form=tarfile.USTAR_FORMAT if form == "old" else form)
+    if form == "old":
+        content = before_posix(content)
+    if mode == "w:gz":
+        content = gzip.compress(content)
+    assert unpacked(content) == {**FILES, "labels.txt": b"labels"}
+
+
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n" * 100], ids=["plain", "self-extracting"])
+def test_a_zip_archive_that_holds_a_tar_archive_is_no_tar_archive(unpacked, before):
+    buffer = io.BytesIO(before)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr("set.tar", tar_of(FILES))
+    assert unpacked(buffer.getvalue()) == {"set.tar": tar_of(FILES)}
+
+
+def test_a_zip_archive_with_the_mark_of_a_tar_archive_in_its_place_is_a_zip_archive(unpacked):
+    files = {"a": bytes(257 - 31) + b"ustar\x0000" + bytes(300)}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a", files["a"])
+    assert buffer.getvalue()[257:262] == b"ustar"
+    assert unpacked(buffer.getvalue()) == files
 
 
 ESCAPES = [
