@@ -72,13 +72,18 @@ def unpack(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
     ------
     ArchiveError
         For an archive that is none, is damaged or encrypted, or holds a member that is neither file nor folder, leaves
-        the folder or appears twice, and for a bomb.
+        the folder, appears twice or is a folder named as a zip archive, and for a bomb.
     OSError
         When the disk is full or refuses.
     """
     budget = _Budget(archive, limits)
     _unpack(archive, str(archive), folder, budget)
     for inner in sorted(folder.rglob("*.zip")):
+        if inner.is_dir():
+            raise ArchiveError(
+                f"{archive}: {inner.relative_to(folder).as_posix()} is a folder under the name of a zip archive: "
+                "unpack it yourself, then --from FOLDER"
+            )
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             outside = inner.replace(Path(scratch, inner.name))
             _unpack(outside, f"{archive}: {inner.relative_to(folder).as_posix()}", inner.parent, budget)
@@ -152,7 +157,7 @@ def _unpack_zip(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
                     f"{shown}: {member.filename} is encrypted: unpack it yourself, then --from FOLDER"
                 )
             if member.is_dir():
-                path.mkdir(parents=True, exist_ok=True)
+                _make_folder(path, shown, member.filename)
             else:
                 with _unsupported(shown, member.filename), opened.open(member) as source:
                     _write(source.read, path, shown, member.filename, budget)
@@ -165,7 +170,7 @@ def _unpack_tar(archive: Path, shown: str, folder: Path, budget: _Budget) -> Non
             if _of_the_finder(member.name):
                 continue
             if member.isdir():
-                path.mkdir(parents=True, exist_ok=True)
+                _make_folder(path, shown, member.name)
             elif member.isreg():
                 source = opened.extractfile(member)
                 assert source is not None
@@ -214,14 +219,23 @@ def _refused(shown: str, name: str, what: str) -> ArchiveError:
     )
 
 
+def _twice(shown: str, name: str) -> ArchiveError:
+    return ArchiveError(f"{shown}: {name} is there twice, as another file or folder: get it again")
+
+
+def _make_folder(path: Path, shown: str, name: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _twice(shown, name) from None
+
+
 def _write(read: Callable[[int], bytes], path: Path, shown: str, name: str, budget: _Budget) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file: IO[bytes] = path.open("xb")
     except (FileExistsError, NotADirectoryError):
-        raise ArchiveError(
-            f"{shown}: {name} is there twice, as another file or folder: get it again"
-        ) from None
+        raise _twice(shown, name) from None
     with file:
         while chunk := read(_CHUNK_BYTES):
             budget.take_bytes(len(chunk), shown)

@@ -189,6 +189,25 @@ def test_a_member_given_twice_is_refused(unpacked):
         unpacked(content)
 
 
+@pytest.mark.parametrize("name", ["set/a", "set/a/b"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_folder_in_the_place_of_a_file_is_refused(unpacked, kind, name):
+    if kind == "zip":
+        content = zip_of({"set/a": b"file", f"{name}/": b""})
+    else:
+        content = tar_of({"set/a": b"file"}, "w", special(name, tarfile.DIRTYPE))
+    with pytest.raises(
+        ArchiveError, match=rf"set\.archive: {name}/? is there twice, as another file or folder"
+    ):
+        unpacked(content)
+
+
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_a_folder_under_the_name_of_a_zip_archive_is_refused(unpacked, pack):
+    with pytest.raises(ArchiveError, match=r"set\.archive: set/x\.zip is a folder .*--from FOLDER"):
+        unpacked(pack({"set/x.zip/a.txt": b"a"}))
+
+
 def test_a_bomb_is_stopped_by_what_comes_out_not_by_what_it_says(unpacked, tmp_path):
     bomb = zip_of({"inner.zip": zip_of({"zeros": bytes(50_000_000)})})
     limits = Limits(ratio=10, free_bytes=1_000_000)
