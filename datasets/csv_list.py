@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -25,6 +26,11 @@ _REQUIRED = ("pair_id", "fixed", "moving")
 _TOGETHER = (("fixed_labels", "moving_labels"), ("fixed_landmarks", "moving_landmarks"))
 _EXCHANGED = {"fixed": "moving", "moving": "fixed"}
 _LARGEST_LABEL = 65535
+# What stands before may hold dots and tell subjects apart: scan.001.nii.gz.
+_IMAGE_SUFFIX = re.compile(
+    r"\.(nii|nia|hdr|img|mha|mhd|nrrd|nhdr|mgh|mgz|mnc|gipl|dcm|vtk|tiff?|lsm|png|jpe?g|bmp|mrc|h5|hdf5)(\.gz)?$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Listed:
     files : mapping of str to Path
         By role, see ``ROLES``; what is blank is absent.
     subjects : tuple of two str
-        What tells the fixed and the moving image from others: their paths as listed, without the suffixes.
+        What tells the fixed and the moving image from others: their paths as listed, without the suffixes of images.
     """
 
     pair_id: str
@@ -110,5 +116,5 @@ def read_label_names(path: Path) -> dict[int, str]:
 
 def _without_suffixes(name: str) -> str:
     path = PurePath(name)
-    stem = path.name.partition(".")[0]
+    stem = _IMAGE_SUFFIX.sub("", path.name)
     return path.with_name(stem).as_posix() if stem else name

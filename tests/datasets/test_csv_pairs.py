@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from datasets.base import DatasetError
+from datasets.csv_list import read_list
 from datasets.csv_pairs import CsvPairs, CsvParams
 from datasets.fetching import FetchRequest
 from datasets.preparation import Preparation
@@ -190,6 +191,22 @@ def test_files_of_one_name_in_two_folders_are_two_subjects(open_pairs, folder):
         (folder / f"{name}.nii.gz").rename(folder / name / "t1.nii.gz")
     write_list(folder, "x,a/t1.nii.gz,b/t1.nii.gz", columns="pair_id,fixed,moving")
     assert open_pairs().pairs()[0].subjects == ("a/t1", "b/t1")
+
+
+@pytest.mark.parametrize(
+    ("names", "subjects"),
+    [
+        (("scan.001.nii.gz", "scan.002.nii.gz"), ("scan.001", "scan.002")),
+        (("one.v1/t1.nii", "./one.v2/t1.NII.GZ"), ("one.v1/t1", "one.v2/t1")),
+        (("s.1.png", "s.1.raw"), ("s.1", "s.1.raw")),
+        (("s.1", "s.2"), ("s.1", "s.2")),
+        ((".nii", "a.nrrd.tif"), (".nii", "a.nrrd")),
+    ],
+)
+def test_subjects_are_the_names_without_the_suffixes_of_images_alone(folder, names, subjects):
+    write_list(folder, f"x,{names[0]},{names[1]}", columns="pair_id,fixed,moving")
+    (listed,) = read_list(folder / "pairs.csv", both_directions=False)
+    assert listed.subjects == subjects
 
 
 def test_named_labels_alone_are_scored_and_the_version_follows_them(open_pairs, folder):
