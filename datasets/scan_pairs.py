@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from datasets.base import DatasetError
 from datasets.cache import sha256
 from datasets.pair import Pair, PairInfo
 from datasets.pairing import nested_subset
@@ -106,6 +108,9 @@ def inter_subject_pairs(
 ) -> tuple[ScanPair, ...]:
     """Pair every two subjects once, the first being fixed, and take a nested subset of the pairs.
 
+    The id of a pair joins its subjects with ``-``; where another pair would have the same, with ``+``, which no name of
+    a subject holds.
+
     Parameters
     ----------
     scans : mapping of str to Scan
@@ -115,14 +120,15 @@ def inter_subject_pairs(
     subset, seed : int
         See :func:`datasets.pairing.nested_subset`.
     """
-    pairs = [
-        ScanPair(
-            PairInfo(f"{fixed}-{moving}", dimension, (fixed, moving), "inter-subject"),
-            scans[fixed],
-            scans[moving],
-        )
-        for fixed, moving in combinations(scans, 2)
-    ]
+    subjects = list(combinations(scans, 2))
+    alike = Counter(map("-".join, subjects))
+    pairs = []
+    for fixed, moving in subjects:
+        pair_id = f"{fixed}-{moving}"
+        if alike[pair_id] > 1:
+            pair_id = f"{fixed}+{moving}"
+        info = PairInfo(pair_id, dimension, (fixed, moving), "inter-subject")
+        pairs.append(ScanPair(info, scans[fixed], scans[moving]))
     return subset_of(pairs, subset, seed)
 
 
@@ -132,7 +138,12 @@ def subset_of(pairs: Sequence[ScanPair], subset: int | None, seed: int) -> tuple
     Raises
     ------
     DatasetError
-        When there are fewer pairs than asked for.
+        When there are fewer pairs than asked for, or two have the same id.
     """
-    by_id = {pair.info.pair_id: pair for pair in pairs}
+    by_id: dict[str, ScanPair] = {}
+    for pair in pairs:
+        other = by_id.setdefault(pair.info.pair_id, pair)
+        if other is not pair:
+            both = " as of ".join(" and ".join(one.info.subjects) for one in (other, pair))
+            raise DatasetError(f"{pair.info.pair_id}: is the id of the pair of {both}: rename one of them")
     return tuple(by_id[pair_id] for pair_id in nested_subset(list(by_id), subset, seed))
