@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,9 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
         When the file cannot be read, lists nothing, or a column or a cell is missing or unknown.
     """
     text = _text(path)
-    heading = next((line for line in text.splitlines() if line.strip()), "")
+    heading = next((line for line in _lines(text) if line.strip()), "")
     delimiter = next((found for found in _DELIMITERS if found in heading), ",")
-    lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    lines = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
         numbered = [(lines.line_num, [cell.strip() for cell in cells]) for cells in lines]
     except csv.Error as error:
@@ -72,6 +73,11 @@ def _text(path: Path) -> str:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DatasetError(f"{path}: is not UTF-8 text: save it as CSV in UTF-8") from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Iterate over lines as CSV has them; for ``splitlines`` other characters end a line too."""
+    return io.StringIO(text, newline="")
 
 
 def _check_columns(

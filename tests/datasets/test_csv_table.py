@@ -36,6 +36,17 @@ def test_blank_lines_and_cells_are_passed_over_and_lines_are_counted_as_an_edito
     assert [(row.line, dict(row.values)) for row in rows] == [(4, {"a": "1"}), (6, {"a": "2", "b": "3"})]
 
 
+@pytest.mark.parametrize("character", "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+def test_only_line_ends_end_a_line(tmp_path, character):
+    path = tmp_path / "table.csv"
+    path.write_text(f"a;b\n1;x{character}y,z\n2;\n", encoding="utf-8")
+    rows = read_table(path, ("a",), ("b",))
+    assert [(row.line, dict(row.values)) for row in rows] == [
+        (2, {"a": "1", "b": f"x{character}y,z"}),
+        (3, {"a": "2"}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
