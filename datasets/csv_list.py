@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -26,6 +27,8 @@ _REQUIRED = ("pair_id", "fixed", "moving")
 _TOGETHER = (("fixed_labels", "moving_labels"), ("fixed_landmarks", "moving_landmarks"))
 _EXCHANGED = {"fixed": "moving", "moving": "fixed"}
 _LARGEST_LABEL = 65535
+# Zeros may lead; int() refuses thousands of digits.
+_MOST_DIGITS = 20
 # What stands before may hold dots and tell subjects apart: scan.001.nii.gz.
 _IMAGE_SUFFIX = re.compile(
     r"\.(nii|nia|hdr|img|mha|mhd|nrrd|nhdr|mgh|mgz|mnc|gipl|dcm|vtk|tiff?|lsm|png|jpe?g|bmp|mrc|h5|hdf5)(\.gz)?$",
@@ -104,13 +107,18 @@ def read_label_names(path: Path) -> dict[int, str]:
     names: dict[int, str] = {}
     for row in read_table(path, ("id", "name")):
         text = row.values["id"]
-        if not text.isdecimal() or not 0 < int(text) <= _LARGEST_LABEL:
+        if not text.isdecimal() or len(text) > _MOST_DIGITS or not 0 < int(text) <= _LARGEST_LABEL:
             raise DatasetError(
-                f"{path}: line {row.line}: id {text!r} is no whole number from 1 to {_LARGEST_LABEL}"
+                f"{path}: line {row.line}: id {reprlib.repr(text)} is no whole number from 1 to {_LARGEST_LABEL}"
             )
         if int(text) in names:
             raise DatasetError(f"{path}: line {row.line}: id {text} is given twice")
-        names[int(text)] = row.values["name"]
+        name = row.values["name"]
+        if not name.isprintable():
+            raise DatasetError(
+                f"{path}: line {row.line}: name {name!r} holds a character that cannot be printed: type it anew"
+            )
+        names[int(text)] = name
     return names
 
 

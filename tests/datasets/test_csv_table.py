@@ -86,6 +86,10 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
         ("1.5,x", "line 2: id '1.5' is no whole number"),
         ("70000,x", "line 2: id '70000' is no whole number"),
         ("1,x\n1,y", "line 3: id 1 is given twice"),
+        ("1" * 5000 + ",x", "line 2: id '111111111111...1111111111111' is no whole number from 1 to 65535"),
+        ("1,x\n2,\x1b[31mred", r"line 3: name '\x1b[31mred' holds a character that cannot be printed"),
+        ('1,x\n2,"left\nhalf"', r"line 4: name 'left\nhalf' holds a character that cannot be printed"),
+        ("1,x\n2,a\u2028b", r"line 3: name 'a\u2028b' holds a character that cannot be printed"),
     ],
 )
 def test_a_faulty_label_table_is_named_with_the_line(tmp_path, rows, message):
