@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from datasets.clock import now_utc
 
 SYSTEM = Path("/sys/devices/system/cpu")
 
@@ -33,11 +34,6 @@ class MachineState:
 def machine_state() -> MachineState:
     """Return the state of the machine now."""
     return MachineState(now_utc(), round(os.getloadavg()[0], 2), clock_mhz(allowed_processors()))
-
-
-def now_utc() -> str:
-    """Return the time, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def allowed_processors() -> tuple[int, ...]:

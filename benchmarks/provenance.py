@@ -19,9 +19,10 @@ from threadpoolctl import ThreadpoolController
 from benchmarks.environment import cpu_model, describe_environment, store_environment
 from benchmarks.fingerprint import ROOT
 from benchmarks.memory import MIB
-from benchmarks.processors import MachineState, allowed_processors, machine_state, now_utc
+from benchmarks.processors import MachineState, allowed_processors, machine_state
 from benchmarks.records import Provenance
 from benchmarks.workers import RunSettings
+from datasets.clock import now_utc
 
 # Load is a mean over a minute, and a clock read twice within this time told nothing new.
 _RECENT_S = 0.1

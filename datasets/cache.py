@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from datasets.base import DatasetError
+from datasets.clock import now_utc
 from datasets.disk import disk_errors, scratch_folder
 
 _MANIFEST = "manifest.json"
@@ -95,7 +95,7 @@ class DerivedFolder:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "recipe": dict(self.recipe),
-            "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_utc": now_utc(),
             "files": {
                 path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
                 for path in files

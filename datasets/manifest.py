@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from datasets.cache import sha256
+from datasets.clock import now_utc
 
 NAME = "manifest.json"
 
@@ -95,11 +95,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(folder / NAME)
-
-
-def now_utc() -> str:
-    """Return the time as manifests hold it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def entry_of(path: Path, origin: str, digest: str) -> FileEntry:

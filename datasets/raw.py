@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from datasets.archives import unpack
 from datasets.base import FetchError, UnsoundError
 from datasets.cache import sha256
+from datasets.clock import now_utc
 from datasets.contents import Contents, copy_file, copy_folder
 from datasets.disk import disk_errors
 from datasets.fetching import FetchRequest, Licence, NoProgress, Progress
@@ -25,7 +26,6 @@ from datasets.manifest import (
     Manifest,
     entries_of,
     entry_of,
-    now_utc,
     read_manifest,
     write_manifest,
 )
