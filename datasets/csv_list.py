@@ -10,19 +10,10 @@ from pathlib import Path, PurePath
 
 from datasets.base import DatasetError
 from datasets.csv_table import read_table
+from datasets.pair import IMAGE_ROLES
 from datasets.pairing import safe_name
 
-ROLES = (
-    "fixed",
-    "moving",
-    "fixed_mask",
-    "moving_mask",
-    "fixed_labels",
-    "moving_labels",
-    "fixed_landmarks",
-    "moving_landmarks",
-    "true_transform",
-)
+ROLES = (*IMAGE_ROLES, "fixed_landmarks", "moving_landmarks", "true_transform")
 _REQUIRED = ("pair_id", "fixed", "moving")
 _TOGETHER = (("fixed_labels", "moving_labels"), ("fixed_landmarks", "moving_landmarks"))
 _EXCHANGED = {"fixed": "moving", "moving": "fixed"}

@@ -17,16 +17,15 @@ from pydantic.dataclasses import dataclass
 
 from datasets.base import refuse_source
 from datasets.cache import sha256
-from datasets.csv_list import ROLES, Listed, read_label_names, read_list
+from datasets.csv_list import Listed, read_label_names, read_list
 from datasets.fetching import FetchRequest
-from datasets.pair import Pair, PairInfo
+from datasets.pair import IMAGE_ROLES, Pair, PairInfo
 from datasets.preparation import Preparation, PreparedDataset
 from datasets.preparation import version as preparation_version
 from datasets.reading import ImageError, dimension_of, is_file
 from datasets.scans import Scan, read_pair
 
 SOURCES = ("analyze.py", "csv_list.py", "csv_pairs.py", "csv_table.py", "reading.py", "scans.py")
-_IMAGES = ROLES[:6]
 
 Points = npt.NDArray[np.float64]
 
@@ -92,7 +91,7 @@ class CsvPairs(PreparedDataset[CsvParams]):
                     raise ImageError(
                         f"{self.params.path}: pair {listed.pair_id}: {role}: no such file: {path}"
                     )
-                if role in _IMAGES:
+                if role in IMAGE_ROLES:
                     dimension_of(path)
 
     def source_pairs(self) -> tuple[PairInfo, ...]:

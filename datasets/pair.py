@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+# Attributes of a pair that are images.
+IMAGE_ROLES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
+
 
 @dataclass(frozen=True)
 class PairInfo:

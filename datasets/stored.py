@@ -8,16 +8,15 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from datasets.disk import write_image, write_transform
-from datasets.pair import Pair, PairInfo
+from datasets.pair import IMAGE_ROLES, Pair, PairInfo
 
-_IMAGES = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
 _TRANSFORMS = ("true_transform", "prealignment")
 
 
 def write_pair(folder: Path, pair: Pair) -> None:
     """Write the images and transforms of a pair into a folder, which is created."""
     folder.mkdir(parents=True)
-    for name in _IMAGES:
+    for name in IMAGE_ROLES:
         if (image := getattr(pair, name)) is not None:
             write_image(image, folder / f"{name}.mha")
     for name in _TRANSFORMS:
@@ -34,7 +33,7 @@ def read_pair(folder: Path, info: PairInfo, label_names: Mapping[int, str]) -> P
         When the folder lacks the fixed or the moving image, or a file cannot be read.
     """
     images = {
-        name: sitk.ReadImage(str(path)) for name in _IMAGES if (path := folder / f"{name}.mha").exists()
+        name: sitk.ReadImage(str(path)) for name in IMAGE_ROLES if (path := folder / f"{name}.mha").exists()
     }
     transforms = {
         name: sitk.ReadTransform(str(path))
