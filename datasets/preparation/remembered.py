@@ -12,11 +12,10 @@ from pydantic import TypeAdapter
 
 from datasets.cache import DerivedFolder, sha256
 from datasets.disk import write_image, write_transform
-from datasets.pair import Pair, PairInfo
+from datasets.pair import IMAGE_ROLES, Pair, PairInfo
 
 _CONTENT = "content"
 _TOLD = "pair.json"
-_PARTS = ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Memory:
 
         def build(folder: Path) -> None:
             pair = make()
-            for name in _PARTS:
+            for name in IMAGE_ROLES:
                 if (image := getattr(pair, name)) is not None:
                     write_image(image, folder / f"{name}.mha")
             told = TypeAdapter(_Told).dump_json(_Told(pair.info, dict(pair.label_names)))
