@@ -48,7 +48,7 @@ class Anatomy:
     t1 : ndarray
         T1-weighted intensity, 0 to 1, 0 outside the brain.
     brain : ndarray
-        Float32Array of brain, 0 to 1.
+        Fraction of brain, 0 to 1.
     grey, white, csf : ndarray
         Tissue fractions, which add up to ``brain``.
     x_mm : ndarray
