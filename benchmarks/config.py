@@ -179,7 +179,8 @@ class TimingConfig(Section):
     repeats : int
         Timed repetitions of every job.
     warmup : int
-        Untimed registrations before the first timed one of a parameter set and image dimension in a worker.
+        Untimed registrations before the first timed one of a run, its swept values included, on a dataset's pairs of
+        a dimension, in a worker. Where one fails, the next job warms up again.
     """
 
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -100,7 +100,7 @@ class Executor:
         self._last_pair: tuple[str, Pair, NormalisedPair] | None = None
         self._ranges: dict[str, PairRanges] = {}
         self._starts: dict[str, Evaluation] = {}
-        self._warm: set[str] = set()
+        self._warm: set[tuple[str, str, int]] = set()
         self._witness = Witness(settings.run)
         self._settled = False
 
@@ -202,10 +202,10 @@ class Executor:
         measurement: Measurement,
         device: Device,
     ) -> None:
-        key = f"{identity.run}|{identity.dataset}"
+        # A list of files may have pairs of both dimensions, and what one needs says little of the other.
+        key = identity.run, identity.dataset, identity.dimension
         if key in self._warm or adapter_type.reference:
             return
-        self._warm.add(key)
         measurement.stage = "warm-up"
         for _ in range(self._settings.run.warmup):
             adapter = self._adapter(identity, adapter_type)
@@ -214,6 +214,8 @@ class Executor:
             if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
                 adapter.backward()
             device.synchronize()
+        # One that failed may have stopped before what is slow the first time.
+        self._warm.add(key)
 
     def _adapter(self, identity: Identity, adapter_type: type[Adapter[Any]]) -> Adapter[Any]:
         return adapter_type(build_params(adapter_type.Params, identity.params, "params"))

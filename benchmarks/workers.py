@@ -23,7 +23,7 @@ class RunSettings:
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
     warmup : int
-        Untimed registrations before the first timed one of a parameter set and dataset.
+        Untimed registrations before the first timed one; see :class:`benchmarks.config.TimingConfig`.
     concurrent_jobs : int
         Jobs that may run at once on the worker's machine.
     fresh_workers : bool
