@@ -198,6 +198,17 @@ Gate = Annotated[
 ]
 
 
+def runs_named(gate: Gate) -> tuple[str, ...]:
+    """Return the run labels that a gate names; ``*``, which stands for many, is none."""
+    match gate:
+        case OracleGate(backend=backend, oracle=oracle) | RatioGate(backend=backend, oracle=oracle):
+            return backend, oracle
+        case BoundGate(backend=backend):
+            return () if backend == "*" else (backend,)
+        case GradientGate(differentiable=run) | RecoveryGate(recovers=run):
+            return (run,)
+
+
 def check_metric(name: str) -> None:
     """Refuse a name that the catalogue of metrics does not have, and hint at the nearest one."""
     if name not in METRICS:

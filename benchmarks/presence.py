@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.config import Config, DatasetConfig, RunConfig
+from benchmarks.aggregation import config_label
+from benchmarks.config import Config, DatasetConfig, ProtocolConfig, RunConfig
 from benchmarks.config_file import ConfigError
+from benchmarks.gate_config import Gate, runs_named
 from datasets.base import Dataset
 
 
@@ -22,7 +24,7 @@ class Presence:
     left_out : tuple of str
         A sentence for each of the others.
     config : Config
-        The config without them: no gate asks about them alone any more, and no run is restricted to them.
+        The config without them and without the runs that were asked for on them alone: nothing names either any more.
     """
 
     used: tuple[int, ...]
@@ -45,7 +47,7 @@ def find_present(config: Config, opened: Sequence[Dataset[Any]], source: str) ->
     Raises
     ------
     ConfigError
-        When no dataset is left.
+        When no dataset, or no run, is left.
     """
     entries = config.all_datasets
     absent = {
@@ -68,7 +70,10 @@ def find_present(config: Config, opened: Sequence[Dataset[Any]], source: str) ->
     )
     if not used:
         raise ConfigError(f"{source}: no dataset is left to run on: {' '.join(left_out)}")
-    return Presence(used, left_out, _reduced(config, used))
+    reduced = _reduced(config, used)
+    if not reduced.runs:
+        raise ConfigError(f"{source}: no run is for the datasets that are left: {' '.join(left_out)}")
+    return Presence(used, left_out, reduced)
 
 
 def _absence(entry: DatasetConfig, entries: Sequence[DatasetConfig]) -> str:
@@ -86,13 +91,41 @@ def _reduced(config: Config, used: Sequence[int]) -> Config:
     plain = {"optional": False, "in_place_of": None}
     kept = tuple(config.all_datasets[index].model_copy(update=plain) for index in used)
     names = {entry.name for entry in kept}
+    runs = tuple(one for run in config.runs if (one := _restricted(run, names)))
+    lost = {run.label for run in config.runs} - {run.label for run in runs}
     return config.model_copy(
         update={
             **({"dataset": kept[0]} if config.dataset else {"datasets": kept}),
-            "runs": tuple(one for run in config.runs if (one := _restricted(run, names))),
-            "gates": tuple(gate for gate in config.gates if gate.dataset is None or gate.dataset in names),
+            "runs": runs,
+            "gates": tuple(gate for gate in config.gates if _can_be_told(gate, names, lost)),
+            "stacks": tuple(name for name in config.stacks if name in names),
+            "protocol": _without(config.protocol, lost),
+            "figures": config.figures.model_copy(
+                update={"oracle": _unless_lost(config.figures.oracle, lost)}
+            ),
+            "report": config.report.model_copy(
+                update={"reference": _unless_lost(config.report.reference, lost)}
+            ),
         }
     )
+
+
+def _can_be_told(gate: Gate, names: set[str], lost: set[str]) -> bool:
+    """Tell whether the dataset and all runs that a gate names are left."""
+    return (gate.dataset is None or gate.dataset in names) and not any(
+        config_label(label) in lost for label in runs_named(gate)
+    )
+
+
+def _without(protocol: ProtocolConfig | None, lost: set[str]) -> ProtocolConfig | None:
+    """Return what is asked for; None where one of the two runs is not left, which leaves nothing to compare."""
+    if protocol is None or {config_label(protocol.ours), config_label(protocol.oracle)} & lost:
+        return None
+    return protocol
+
+
+def _unless_lost(label: str | None, lost: set[str]) -> str | None:
+    return None if label is None or config_label(label) in lost else label
 
 
 def _restricted(run: RunConfig, names: set[str]) -> RunConfig | None:

@@ -72,6 +72,69 @@ def test_gates_and_restrictions_on_what_is_left_out_go_with_it(config, cache):
     ]
 
 
+RESTRICTED = [
+    {"label": "shift", "backend": "toy:Shift"},
+    {"label": "steady", "backend": "toy:Differentiable"},
+    {"label": "swept", "backend": "torch_lm", "sweep": {"levels": [1, 2]}, "datasets": [REAL]},
+]
+LOST = "swept [levels=2]"
+
+
+def test_gates_that_name_a_run_that_is_not_left_go_with_it(config, cache):
+    of_rmse = {"metric": "rmse", "oracle": "shift"}
+    kept = [
+        {**of_rmse, "backend": "steady"},
+        {"metric": "rmse", "backend": "*", "bound": 1.0},
+        {"recovers": "steady"},
+    ]
+    lost = [
+        {"metric": "rmse", "backend": LOST, "bound": 1.0},
+        {**of_rmse, "backend": LOST},
+        {"metric": "rmse", "backend": "shift", "oracle": LOST},
+        {**of_rmse, "backend": LOST, "aggregate": "mean_ratio", "bound": 1.0},
+        {"differentiable": LOST},
+        {"recovers": LOST},
+    ]
+    plan, _ = planned(config(runs=RESTRICTED, gates=[*kept, *lost]), cache)
+    assert plan.config.gates == config(runs=RESTRICTED, gates=kept).gates
+    dataset_class(REAL)(None, cache).fetch(FetchRequest())
+    plan, _ = planned(config(runs=RESTRICTED, gates=[*kept, *lost]), cache)
+    assert len(plan.config.gates) == 9
+
+
+@pytest.mark.parametrize("protocol", [{"ours": LOST, "oracle": "shift"}, {"ours": "shift", "oracle": LOST}])
+def test_nothing_else_names_a_run_or_a_dataset_that_is_not_left(config, cache, protocol):
+    sections = {
+        "figures": {"oracle": LOST, "keep_all_up_to": 3},
+        "report": {"reference": "swept", "order": "rmse"},
+        "protocol": protocol,
+        "stacks": [REAL],
+    }
+    plan, _ = planned(config(runs=RESTRICTED, **sections), cache)
+    assert plan.config.protocol is None
+    assert plan.config.stacks == ()
+    assert (plan.config.figures.oracle, plan.config.figures.keep_all_up_to) == (None, 3)
+    assert (plan.config.report.reference, plan.config.report.order) == (None, "rmse")
+
+
+def test_what_names_runs_that_are_left_stays(config, cache):
+    sections = {
+        "figures": {"oracle": "steady"},
+        "report": {"reference": "shift"},
+        "protocol": {"ours": "shift", "oracle": "steady"},
+    }
+    asked = config(runs=RESTRICTED, **sections)
+    plan, _ = planned(asked, cache)
+    assert [getattr(plan.config, name) for name in sections] == [getattr(asked, name) for name in sections]
+
+
+def test_with_no_run_left_it_is_an_error_that_says_what_to_fetch(config, cache):
+    with pytest.raises(
+        ConfigError, match=f"no run is for the datasets that are left: .*benchmarks fetch {REAL}"
+    ):
+        planned(config(runs=RESTRICTED[2:]), cache)
+
+
 def test_with_no_dataset_left_it_is_an_error_that_says_what_to_fetch(config, cache):
     with pytest.raises(ConfigError, match=f"no dataset is left to run on: .*benchmarks fetch {REAL}"):
         planned(config(DATASETS[:1]), cache)
