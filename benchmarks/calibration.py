@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from benchmarks.config import Config, RunConfig
+from benchmarks.config import Config, FiguresConfig, ReportConfig, RunConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.names import nearest_hint
@@ -73,8 +73,15 @@ def calibration_config(config: Config, label: str | None, repeats: int) -> Confi
     params = chosen.params | {name: values[0] for name, values in chosen.sweep.items()}
     run = chosen.model_copy(update={"params": params, "sweep": {}, "repeats": repeats})
     resources = config.resources.model_copy(update={"jobs": 1})
-    figures = type(config.figures)()
-    return config.model_copy(update={"runs": (run,), "gates": (), "figures": figures, "resources": resources})
+    # Gates, the protocol, figures and the report name runs, of which this one alone is left.
+    unnamed = {
+        "gates": (),
+        "stacks": (),
+        "protocol": None,
+        "figures": FiguresConfig(),
+        "report": ReportConfig(),
+    }
+    return config.model_copy(update={"runs": (run,), "resources": resources, **unnamed})
 
 
 def calibration_jobs(plan: Plan, pairs: int) -> list[Job]:

@@ -78,3 +78,19 @@ def test_the_oracle_is_taken_unless_told_otherwise(toy_config):
     assert (chosen.runs[0].label, chosen.runs[0].repeats, chosen.resources.jobs) == ("shift", 3, 1)
     with pytest.raises(ConfigError, match="did you mean 'shift'"):
         calibration_config(config, "shfit", 3)
+
+
+def test_what_names_other_runs_does_not_keep_one_from_being_calibrated(toy_config, plan_of):
+    config = toy_config(
+        "Shift",
+        "Raises",
+        gates=[{"metric": "rmse", "backend": "shift", "oracle": "raises"}],
+        protocol={"ours": "shift", "oracle": "raises"},
+        figures={"oracle": "shift"},
+        report={"reference": "raises"},
+        stacks=["toy:ToyDataset"],
+    )
+    plan = plan_of(config)
+    assert {job.identity.run for job in plan.jobs} == {"shift"}
+    assert not any(job.keep_transform for job in plan.jobs)
+    assert "raises" not in plan.config.model_dump_json()
