@@ -138,11 +138,14 @@ def package_versions() -> dict[str, str]:
 
 
 def effective_threads() -> dict[str, int]:
-    """Return the threads that each numerical library loaded in this process says are in force."""
-    found = {
-        f"{pool['internal_api']} ({pool['prefix']})": int(pool["num_threads"])
-        for pool in _thread_pools(len(sys.modules)).info()
-    }
+    """Return the threads that each numerical library loaded in this process says are in force.
+
+    Of a library that several packages brought along, each its own copy, the largest number is told.
+    """
+    found: dict[str, int] = {}
+    for pool in _thread_pools(len(sys.modules)).info():
+        name = f"{pool['internal_api']} ({pool['prefix']})"
+        found[name] = max(found.get(name, 0), int(pool["num_threads"]))
     if "torch" in sys.modules:
         import torch
 

@@ -3,7 +3,9 @@ import os
 import subprocess
 
 import pytest
+import scipy.linalg  # noqa: F401  (brings a copy of OpenBLAS beside that of NumPy)
 from msgspec import structs
+from threadpoolctl import ThreadpoolController
 
 from benchmarks import provenance
 from benchmarks.environment import describe_environment, load_environment, store_environment
@@ -55,3 +57,16 @@ def test_a_difference_from_the_commit_is_hashed(tmp_path, monkeypatch):
     assert (dirty.commit, dirty.dirty, len(dirty.diff_sha256)) == (clean.commit, True, 64)
     (tmp_path / "file").write_text("three")
     assert provenance.checkout().diff_sha256 != dirty.diff_sha256
+
+
+def test_of_several_copies_of_a_library_the_largest_number_of_threads_is_told():
+    copies = ThreadpoolController().select(internal_api="openblas").lib_controllers
+    before = [copy.num_threads for copy in copies]
+    try:
+        for busy in copies:
+            for copy in copies:
+                copy.set_num_threads(2 if copy is busy else 1)
+            assert provenance.effective_threads()[f"openblas ({busy.prefix})"] == 2
+    finally:
+        for copy, threads in zip(copies, before, strict=True):
+            copy.set_num_threads(threads)
