@@ -17,6 +17,7 @@ from benchmarks.records import RunRecord, Status
 from benchmarks.rectangles import largest_rectangle
 from benchmarks.section_chain import LinkError, Step, follow, ways
 from benchmarks.stack_record import AlignedStack, Crop, SectionDrift, StackAlignment
+from datasets.pairing import natural_order
 
 # Points followed along each axis of the reference section; of larger sections every second pixel, or third, ...
 MOST_POINTS = 512
@@ -271,6 +272,6 @@ def _loader(stack: SectionStack, records: Mapping[str, RunRecord]) -> Callable[[
     return load
 
 
-def _place(order: Sequence[str], label: str) -> tuple[int, str]:
+def _place(order: Sequence[str], label: str) -> tuple[int, tuple[list[str | int], str]]:
     base = config_label(label)
-    return order.index(base) if base in order else len(order), label
+    return order.index(base) if base in order else len(order), natural_order(label)

@@ -185,6 +185,13 @@ def test_a_transform_without_an_inverse_has_no_drift(stored, tmp_path):
     assert "section 0" in stack.runs[0].note
 
 
+def test_runs_stand_in_the_order_of_the_config_and_swept_values_in_that_of_numbers(stored, tmp_path):
+    links = [link((0, 1), STILL)]
+    records = stored(**dict.fromkeys(("x [n=10]", "x [n=2]", "w"), links))
+    (stack,) = align_stacks(config_of("x", "w"), records, tmp_path)
+    assert [one.run for one in stack.runs] == ["x [n=2]", "x [n=10]", "w"]
+
+
 def test_without_a_stack_nothing_is_read(stored, tmp_path):
     config = config_of("ours").model_copy(update={"stacks": ()})
     assert align_stacks(config, stored(ours=[link((0, 1), STILL)]), tmp_path) == ()
