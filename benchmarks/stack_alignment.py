@@ -32,7 +32,7 @@ class Link:
     pair_id : str
         The pair.
     sections : tuple of int
-        The fixed and the moving section.
+        The fixed and the moving section, which comes after it.
     fixed, moving : Frame
         Where their pixels lie.
     name : str

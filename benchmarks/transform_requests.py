@@ -36,12 +36,21 @@ def check_requests(config: Config, labels: Sequence[str], source: str) -> None:
 
 
 def check_sections(config: Config, dataset: str, pairs: Sequence[PairInfo], source: str) -> None:
-    """Refuse a stack whose pairs are no 2D sections.
+    """Refuse a stack whose pairs are no 2D sections, or do not lead along it.
 
     Raises
     ------
     ConfigError
         Names the dataset.
     """
-    if dataset in config.stacks and any(pair.sections is None or pair.dimension != 2 for pair in pairs):
-        raise ConfigError(f"{source}: stacks: the pairs of {dataset!r} are not consecutive 2D sections")
+    if dataset not in config.stacks:
+        return
+    for pair in pairs:
+        if pair.sections is None or pair.dimension != 2:
+            raise ConfigError(f"{source}: stacks: the pairs of {dataset!r} are not consecutive 2D sections")
+        fixed, moving = pair.sections
+        if moving <= fixed:
+            raise ConfigError(
+                f"{source}: stacks: pair {pair.pair_id!r} of {dataset!r} has section {fixed} as its fixed image and "
+                f"{moving} as its moving one, which has to come after it: number the sections the other way round"
+            )

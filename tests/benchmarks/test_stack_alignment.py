@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from benchmarks.config import Config
+from benchmarks.config_file import ConfigError
 from benchmarks.execution import Executor
 from benchmarks.kept_transforms import Frame, KeptTransform, LinearMap, SampledMap, kept_name, write_kept
 from benchmarks.plan import make_plan
@@ -16,6 +17,7 @@ from benchmarks.section_chain import Step, follow, ways
 from benchmarks.stack_alignment import align_stacks
 from benchmarks.stack_record import Crop
 from benchmarks.worker_settings import WorkerSettings
+from datasets.pair import PairInfo
 
 SHAPE = (8, 10)
 FRAME = Frame(SHAPE, np.eye(2), np.zeros(2))
@@ -217,6 +219,27 @@ def small_config(dataset, params, *references):
             "figures": {"keep_all_up_to": 0, "pairs": ["none"]},
             "stacks": [dataset],
         }
+    )
+
+
+@pytest.mark.parametrize("sections", [(1, 0), (2, 2)])
+def test_a_stack_that_is_numbered_backwards_is_refused_before_anything_runs(
+    toy_config, tmp_path, monkeypatch, sections
+):
+    import toy
+
+    class Backwards(toy.ToyDataset):
+        def pairs(self):
+            return (PairInfo("b-a", 2, ("s",), "consecutive", sections=sections),)
+
+    monkeypatch.setattr(toy, "Backwards", Backwards, raising=False)
+    config = toy_config("Shift", dataset={"name": "toy:Backwards"}, stacks=["toy:Backwards"])
+    with pytest.raises(ConfigError) as caught:
+        make_plan(config, tmp_path, "x.yaml")
+    fixed, moving = sections
+    assert str(caught.value) == (
+        f"x.yaml: stacks: pair 'b-a' of 'toy:Backwards' has section {fixed} as its fixed image and {moving} as its "
+        "moving one, which has to come after it: number the sections the other way round"
     )
 
 
