@@ -6,34 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from benchmarks.config import Config
+from benchmarks.yaml_text import YamlTextError, read_yaml
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 100_000
+_LONGEST_SHOWN = 80
 
 
 class ConfigError(Exception):
     """A config that cannot be run; the message is one line with file, place and the way out."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping."""
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key {key_node.value!r} is given twice (line {line})"
-                )
-            if isinstance(key_node.value, str):
-                seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -92,29 +75,12 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is not None and _expanded_size(node, {}) > MAX_NODES:
-            raise ConfigError(f"{path}: its YAML aliases expand to more than {MAX_NODES} values")
-        data = yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply or refers to itself") from None
+        data = read_yaml(text)
+    except YamlTextError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must be a mapping with keys such as 'name', 'datasets' and 'runs'")
     return data
-
-
-def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count the values that a node stands for once its aliases are followed."""
-    if id(node) not in known:
-        children: list[yaml.Node] = []
-        if isinstance(node, yaml.SequenceNode):
-            children = node.value
-        elif isinstance(node, yaml.MappingNode):
-            children = [child for item in node.value for child in item]
-        known[id(node)] = 1 + sum(_expanded_size(child, known) for child in children)
-    return known[id(node)]
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
@@ -127,26 +93,34 @@ def apply_override(data: dict[str, Any], override: str) -> None:
     """
     path, separator, text = override.partition("=")
     keys = path.split(".")
+    option = f"--set {_shortened(override)}"
     if not separator or not all(keys):
-        raise ConfigError(f"--set {override}: must look like key.key=value")
+        raise ConfigError(f"{option}: must look like key.key=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not valid YAML") from None
+        value = read_yaml(text)
+    except YamlTextError as error:
+        raise ConfigError(f"{option}: {error}") from None
     place: Any = data
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1
         if isinstance(place, list):
-            if not key.isdecimal() or int(key) >= len(place):
-                raise ConfigError(f"--set {override}: {key!r} must be a number below {len(place)}")
-            index: Any = int(key)
+            numbers = [str(number) for number in range(len(place))]
+            if key not in numbers:
+                raise ConfigError(f"{option}: {key!r} must be a number below {len(place)}")
+            index: Any = numbers.index(key)
         elif isinstance(place, dict):
             index = key
             if not last:
                 place.setdefault(key, {})
         else:
-            raise ConfigError(f"--set {override}: {'.'.join(keys[:depth])!r} is a value, not a mapping")
+            raise ConfigError(f"{option}: {'.'.join(keys[:depth])!r} is a value, not a mapping")
         if last:
             place[index] = value
         else:
             place = place[index]
+
+
+def _shortened(override: str) -> str:
+    """Return an override on one line, as much as it takes to recognise it."""
+    line = " ".join(override.split())
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}..."

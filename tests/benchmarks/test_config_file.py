@@ -119,6 +119,20 @@ def test_overrides_reach_mappings_and_list_items(write):
         ("resources.thread=1", "x.yaml: resources: unknown key 'thread' (did you mean 'threads'?)"),
         ("report.columns=[dize]", "x.yaml: report.columns: no metric named 'dize' (did you mean 'dice'?)"),
         ("report.columns=[ncc, ncc]", "x.yaml: report.columns: 'ncc' is given twice"),
+        ("runs.-1.label=x", "--set runs.-1.label=x: '-1' must be a number below 1"),
+        (
+            "timing={repeats: 1, repeats: 3}",
+            "--set timing={repeats: 1, repeats: 3}: not valid YAML: key 'repeats' is given twice (line 1)",
+        ),
+        (
+            "name=2024-13-45",
+            "--set name=2024-13-45: not valid YAML: '2024-13-45' cannot be read as timestamp (line 1); "
+            "put it in quotes if it is text",
+        ),
+        (
+            "title=" + "[" * 3000,
+            "--set title=" + "[" * 74 + "...: nested too deeply or refers to itself",
+        ),
     ],
 )
 def test_a_bad_override_is_one_line(write, override, message):
@@ -134,10 +148,33 @@ def test_a_bad_override_is_one_line(write, override, message):
         ("name: a\nname: b\n", "key 'name' is given twice (line 2)"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("a: &x [1]\nb: &y [*x,*x]\n" * 1 + "c: &z [*z]\n", "refers to itself"),
+        ("name: a\n? [a, b]\n: 1\n", "a list or a mapping cannot be a key (line 2)"),
+        ("name: a\nlimits: {{a: b}: 1}\n", "a list or a mapping cannot be a key (line 2)"),
     ],
 )
 def test_what_is_no_config_is_refused(write, text, message):
     assert message in problem(write(text))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("2024-13-45", "timestamp"),
+        ("0x_", "int"),
+        ("!!int ''", "int"),
+        ("!!float x", "float"),
+        ("!!bool x", "bool"),
+        ("!!timestamp x", "timestamp"),
+        ("1" * 5000, "int"),
+        ("0x" + "f" * 5000, "int"),
+        (":".join(["1"] * 300) + ".0", "float"),
+    ],
+)
+def test_a_value_that_is_not_what_it_looks_like_is_named_with_its_line(write, value, kind):
+    found = problem(write(f"name: a\nseed: {value}\n"))
+    assert found.startswith("x.yaml: not valid YAML: ")
+    assert f" cannot be read as {kind} (line 2); put it in quotes if it is text" in found
+    assert len(found) < 200
 
 
 def test_an_alias_bomb_is_refused_before_it_expands(write):
