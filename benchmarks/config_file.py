@@ -53,11 +53,12 @@ def first_problem(error: ValidationError, prefix: str = "") -> str:
     problem = error.errors(include_url=False)[0]
     place = prefix
     for part in problem["loc"]:
+        # A tag of several kinds that a value may be of: nothing that the user wrote.
         if str(part).startswith("<"):
             continue
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part not in ("oracle", "bound", "ratio", "differentiable") or not place.endswith("]"):
+        else:
             place += f".{part}" if place else str(part)
     message = problem["msg"].removeprefix("Value error, ")
     got = problem.get("input")

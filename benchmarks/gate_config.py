@@ -178,22 +178,24 @@ class GradientGate(GateBase):
 
 
 def _gate_kind(data: Any) -> str:
-    keys = data if isinstance(data, dict) else data.__class__.model_fields
-    for key in ("differentiable", "recovers"):
-        if key in keys:
-            return key
-    aggregate = data.get("aggregate") if isinstance(data, dict) else getattr(data, "aggregate", None)
-    if aggregate == "mean_ratio":
-        return "ratio"
-    return "bound" if "bound" in keys else "oracle"
+    """Return the tag of the kind of gate that a mapping asks for; of what is no gate at all any will refuse it."""
+    given = dict(data) if isinstance(data, dict | GateBase) else {}
+    if "differentiable" in given:
+        return "<differentiable>"
+    if "recovers" in given:
+        return "<recovers>"
+    if given.get("aggregate") == "mean_ratio":
+        return "<ratio>"
+    return "<bound>" if "bound" in given else "<oracle>"
 
 
+# The tags tell the kinds of gates apart; first_problem leaves them out of the place.
 Gate = Annotated[
-    Annotated[OracleGate, Tag("oracle")]
-    | Annotated[BoundGate, Tag("bound")]
-    | Annotated[RatioGate, Tag("ratio")]
-    | Annotated[GradientGate, Tag("differentiable")]
-    | Annotated[RecoveryGate, Tag("recovers")],
+    Annotated[OracleGate, Tag("<oracle>")]
+    | Annotated[BoundGate, Tag("<bound>")]
+    | Annotated[RatioGate, Tag("<ratio>")]
+    | Annotated[GradientGate, Tag("<differentiable>")]
+    | Annotated[RecoveryGate, Tag("<recovers>")],
     Discriminator(_gate_kind),
 ]
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import yaml
 
+from benchmarks.config import Config
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.gate_config import BoundGate, GradientGate, OracleGate
 
@@ -80,6 +81,38 @@ def test_a_minimal_config_gets_the_defaults(write):
             {"gates": [{"metric": "rmse", "backend": "shift", "orcale": "shift"}]},
             "x.yaml: gates[0]: unknown key 'orcale' (did you mean 'oracle'?)",
         ),
+        (
+            {"gates": [{"metric": "rmse", "backend": "shift"}]},
+            "x.yaml: gates[0].oracle: Field required",
+        ),
+        (
+            {"gates": [{"metric": "rmse", "backend": "shift", "bound": "low"}]},
+            "x.yaml: gates[0].bound: Input should be a valid number, unable to parse string as a number (got 'low')",
+        ),
+        (
+            {"gates": [{"metric": "rmse", "backend": "shift", "aggregate": "mean_ratio", "bound": 0}]},
+            "x.yaml: gates[0].oracle: Field required",
+        ),
+        (
+            {"gates": [{"differentiable": "shift", "min_cosine": 2}]},
+            "x.yaml: gates[0].min_cosine: Input should be less than or equal to 1 (got 2)",
+        ),
+        (
+            {"gates": [{"differentiable": 5}]},
+            "x.yaml: gates[0].differentiable: Input should be a valid string (got 5)",
+        ),
+        (
+            {"gates": [{"recovers": "shift", "share": 5}]},
+            "x.yaml: gates[0].share: Input should be less than or equal to 1 (got 5)",
+        ),
+        (
+            {"gates": [{"differentiable": "shift"}, 5]},
+            "x.yaml: gates[1]: Input should be a valid dictionary or instance of OracleGate (got 5)",
+        ),
+        (
+            {"gates": ["x"]},
+            "x.yaml: gates[0]: Input should be a valid dictionary or instance of OracleGate (got 'x')",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_place_and_nearest_name(write, change, message):
@@ -100,6 +133,7 @@ def test_gates_are_told_apart_by_their_keys(write):
     ]
     config = load_config(write(MINIMAL | {"gates": gates}))
     assert [type(gate) for gate in config.gates] == [OracleGate, BoundGate, GradientGate]
+    assert Config.model_validate({**MINIMAL, "gates": config.gates}).gates == config.gates
 
 
 def test_overrides_reach_mappings_and_list_items(write):
