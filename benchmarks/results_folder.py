@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,9 +72,9 @@ class Manifest(Frozen, kw_only=True):
 
     @property
     def command(self) -> str:
-        """The command that repeats the run."""
-        options = "".join(f" --set {override}" for override in self.overrides)
-        return f"python -m benchmarks run {self.source}{options}"
+        """The command that repeats the run, as a shell takes it."""
+        options = [word for override in self.overrides for word in ("--set", override)]
+        return shlex.join(["python", "-m", "benchmarks", "run", self.source, *options])
 
 
 @dataclass(frozen=True)
