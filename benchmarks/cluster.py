@@ -19,6 +19,7 @@ from benchmarks.config_file import ConfigError
 from benchmarks.plan import Job
 from benchmarks.provenance import Witness
 from benchmarks.records import Failure, RunRecord, Status
+from benchmarks.whole_files import write_whole
 from benchmarks.workers import RunSettings, Workers, WorkersLostError
 from datasets.fetching import FetchRequest, NoProgress
 
@@ -113,7 +114,7 @@ class ClusterWorkers(Workers):
     def _received(self, delivery: Delivery) -> RunRecord:
         """Store the files of a delivery and return its record."""
         for name, content in delivery.files.items():
-            _inside(self._settings.results, name).write_bytes(content)
+            write_whole(_inside(self._settings.results, name), content)
         for name, content in delivery.logs.items():
             with _inside(self._settings.results, name).open("ab") as log:
                 log.write(content)

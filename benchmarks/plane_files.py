@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from benchmarks.whole_files import write_whole
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -17,14 +20,15 @@ Plane = TypeVar("Plane", bound="DataclassInstance")
 
 
 def write_planes(path: Path, planes: Mapping[str, DataclassInstance]) -> None:
-    """Write dataclasses of arrays by plane name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write dataclasses of arrays by plane name so that the file is there whole or not at all."""
     arrays: dict[str, Any] = {
         f"{name}/{field.name}": getattr(plane, field.name)
         for name, plane in planes.items()
         for field in fields(plane)
     }
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def read_planes(path: Path, kind: type[Plane], what: str) -> dict[str, Plane]:

@@ -17,6 +17,7 @@ from distributed import LocalCluster
 from benchmarks.cluster import ClusterWorkers
 from benchmarks.cluster_node import Node, NodeLeftError
 from benchmarks.config_file import ConfigError
+from benchmarks.panels import panels_name, read_panels
 from benchmarks.plan import make_plan
 from benchmarks.record_store import RecordStore
 from benchmarks.records import Status
@@ -85,6 +86,20 @@ def test_records_and_files_come_back_from_other_processes(run_on, toy_config, tm
             assert (results / path).stat().st_size > 0
     assert any(record.artefacts for record in records)
     assert "from C" in (results / "logs" / "toy.Noisy.log").read_text()
+
+
+def test_who_reads_a_file_while_another_one_is_delivered_sees_the_old_one_whole(run_on, toy_config, tmp_path):
+    config = toy_config("Shift", **ONE_PAIR, timing={"warmup": 0})
+    (job,) = make_plan(config, tmp_path / "cache", "toy.yaml").jobs
+    path = tmp_path / "results" / panels_name(job.job_id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"of an earlier run")
+    with path.open("rb") as reader:
+        (record,) = run_on(config)
+        assert record.artefacts["panels"] == panels_name(job.job_id)
+        assert reader.read() == b"of an earlier run"
+    assert list(read_panels(path)) == ["image"]
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,16 @@ def test_file_gives_back_what_was_written(tmp_path: Path) -> None:
     (found,) = read_stacks(tmp_path / "below" / "stacks.npz").values()
     for field in fields(Stack):
         np.testing.assert_array_equal(getattr(found, field.name), getattr(stack, field.name))
+
+
+def test_a_file_that_could_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    file, image = tmp_path / "stacks.npz", np.zeros((2, 4, 5), dtype=np.uint8)
+    stack = Stack(image, image, image, np.array([1.0, 2.0]))
+    write_stacks(file, {"axial": stack})
+    with pytest.raises(ValueError, match="Object arrays"):
+        write_stacks(file, {"coronal": replace(stack, warped=image.astype(object))})
+    assert list(read_stacks(file)) == ["axial"]
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
