@@ -32,7 +32,7 @@ from benchmarks.plugins import adapter_class, dataset_class
 from benchmarks.probes import probes_mm
 from benchmarks.provenance import Witness, effective_threads
 from benchmarks.records import Failure, Gradient, Identity, Provenance, RunRecord, Status
-from benchmarks.stacks import write_stacks
+from benchmarks.stacks import stacks_name, write_stacks
 from benchmarks.transform_artefacts import kept_transform
 from benchmarks.worker_settings import WorkerSettings
 from datasets.base import Dataset
@@ -140,7 +140,7 @@ class Executor:
         _refuse(adapter_type, identity, problem, device)
         self._warm_up(identity, adapter_type, problem, measurement, device)
 
-        adapter = self._adapter(identity, adapter_type)
+        adapter = _adapter(identity, adapter_type)
         gc.collect()
         device.reset_peak()
         with peak_memory() as memory:
@@ -166,7 +166,7 @@ class Executor:
         if gradients is not None and identity.gradient_check is not None:
             with measurement.timed("gradient_check"):
                 measurement.gradient_check = check_backend(
-                    lambda: self._adapter(identity, adapter_type),
+                    lambda: _adapter(identity, adapter_type),
                     problem,
                     gradients,
                     identity.gradient_check,
@@ -190,7 +190,7 @@ class Executor:
             write_panels(self._settings.run.results / name, panels_of(pair, registration.transform))
             measurement.artefacts["panels"] = name
             if stacks := stacks_of(pair, registration.transform):
-                name = f"artefacts/{job.job_id}-stacks.npz"
+                name = stacks_name(job.job_id)
                 write_stacks(self._settings.run.results / name, stacks)
                 measurement.artefacts["stacks"] = name
 
@@ -208,7 +208,7 @@ class Executor:
             return
         measurement.stage = "warm-up"
         for _ in range(self._settings.run.warmup):
-            adapter = self._adapter(identity, adapter_type)
+            adapter = _adapter(identity, adapter_type)
             adapter.prepare(problem, self._resources(), identity.seed)
             adapter.register()
             if isinstance(adapter, DifferentiableAdapter) and adapter.differentiates:
@@ -216,9 +216,6 @@ class Executor:
             device.synchronize()
         # One that failed may have stopped before what is slow the first time.
         self._warm.add(key)
-
-    def _adapter(self, identity: Identity, adapter_type: type[Adapter[Any]]) -> Adapter[Any]:
-        return adapter_type(build_params(adapter_type.Params, identity.params, "params"))
 
     def _resources(self) -> Resources:
         return Resources(self._settings.threads, self._settings.run.device)
@@ -299,13 +296,17 @@ def _import_backend(name: str) -> type[Adapter[Any]]:
     return adapter_type
 
 
+def _adapter(identity: Identity, adapter_type: type[Adapter[Any]]) -> Adapter[Any]:
+    return adapter_type(build_params(adapter_type.Params, identity.params, "params"))
+
+
 def _refuse(adapter_type: type[Adapter[Any]], identity: Identity, problem: Problem, device: Device) -> None:
     """Refuse what the backend cannot do, and what the installed one lacks."""
     if device.kind not in adapter_type.devices:
         raise UnsupportedError(
             f"{identity.backend} runs on {' and '.join(adapter_type.devices)}, not {device.kind}"
         )
-    adapter = adapter_type(build_params(adapter_type.Params, identity.params, "params"))
+    adapter = _adapter(identity, adapter_type)
     if reason := adapter.unavailable():
         raise UnavailableError(reason)
     if reason := adapter.unsupported(problem):

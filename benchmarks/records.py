@@ -108,7 +108,8 @@ class Failure(Frozen, kw_only=True):
     Attributes
     ----------
     stage : str
-        ``import``, ``load``, ``prepare``, ``register``, ``backward``, ``result``, ``evaluate`` or ``worker``.
+        ``import``, ``load``, ``warm-up``, ``prepare``, ``forward``, ``backward``, ``result``, ``evaluate``,
+        ``gradient_check`` or ``worker``.
     message : str
         One line a reader can act on.
     detail : str

@@ -42,6 +42,11 @@ def eight_bit(intensities: npt.NDArray[np.floating[Any]]) -> ByteArray:
     return np.asarray(np.rint(np.clip(finite, 0.0, 1.0) * 255), dtype=np.uint8)
 
 
+def stacks_name(job_id: str) -> str:
+    """Return where the stacks of a job lie, relative to the results folder."""
+    return f"artefacts/{job_id}-stacks.npz"
+
+
 def write_stacks(path: Path, stacks: Mapping[str, Stack]) -> None:
     """Write stacks by plane name to one ``.npz`` file."""
     write_planes(path, stacks)
