@@ -183,7 +183,9 @@ class Greedy(Adapter[GreedyParams]):
         with tempfile.TemporaryDirectory(prefix="greedy-") as folder:
             path = Path(folder) / "warp.mha"
             sitk.WriteImage(self._greedy["answer"], str(path))
-            self._execute(f"-iw {shlex.quote(str(path))} inverse -wp 0 -V 0 -threads {self._threads}", "inverse")
+            self._execute(
+                f"-iw {shlex.quote(str(path))} inverse -wp 0 -V 0 -threads {self._threads}", "inverse"
+            )
         return self._greedy["inverse"]
 
     def _execute(self, command: str, output: str) -> None:
