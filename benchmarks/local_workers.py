@@ -86,6 +86,7 @@ class LocalWorkers(Workers):
             while self._idle[key]:
                 if (worker := self._idle[key].pop()).alive:
                     return worker
+                worker.end()
             self._started = {worker for worker in self._started if worker.alive}
             number = next(self._numbers)
             settings = WorkerSettings(*key, scratch=self._scratch / str(number), run=self._settings)

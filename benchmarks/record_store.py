@@ -122,7 +122,7 @@ class RecordStore:
         Raises
         ------
         ValueError
-            When a complete line is not a record; the message names file and line.
+            When a line is neither a record nor the beginning of one; the message names file and line.
         """
         return self._decoded(_DECODE_RECORD)
 
@@ -148,7 +148,8 @@ class RecordStore:
         Raises
         ------
         ValueError
-            When a complete line of theirs is not a record; the message names file and line.
+            When a line of theirs is neither a record nor the beginning of one, or one does not tell whose it is; the
+            message names file and line.
         """
         found: dict[str, RunRecord] = {}
         size = self.size_bytes if within_bytes is None else min(within_bytes, self.size_bytes)
@@ -159,7 +160,7 @@ class RecordStore:
             self.path.open("rb") as file,
             mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content,
         ):
-            places = _places(content)
+            places = self._places(content)
             decode = SharingDecoder()
             for job in jobs:
                 for number, start, end in reversed(places.get(job.encode(), ())):
@@ -175,7 +176,7 @@ class RecordStore:
         Raises
         ------
         ValueError
-            When a complete line is not a record; the message names file and line.
+            When a line is neither a record nor the beginning of one; the message names file and line.
         """
         return self._decoded(_head)
 
@@ -190,8 +191,26 @@ class RecordStore:
             return decode(line)
         except msgspec.ValidationError as error:
             raise ValueError(f"{self.path}:{number}: not a record of this version: {error}") from error
-        except msgspec.DecodeError:
-            return None
+        except msgspec.DecodeError as error:
+            if _torn(line, error):
+                return None
+            raise ValueError(
+                f"{self.path}:{number}: no record: {error}. Without this line its job counts as not run"
+            ) from error
+
+    def _places(self, content: mmap.mmap) -> dict[bytes, list[_Place]]:
+        """Return where the lines of each job stand, in the order written."""
+        found: dict[bytes, list[_Place]] = {}
+        start = 0
+        for number, line in enumerate(iter(content.readline, b""), start=1):
+            end = start + len(line)
+            if line.startswith(_START):
+                job = line[len(_START) : line.find(b'"', len(_START))]
+                found.setdefault(job, []).append((number, start, end))
+            elif not line.isspace() and (whose := self._decode(_DECODE_WHOSE, number, line)) is not None:
+                found.setdefault(whose.job_id.encode(), []).append((number, start, end))
+            start = end
+        return found
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         if self.path.exists():
@@ -229,25 +248,12 @@ def _head(line: bytes) -> Head:
     return _DECODE_HEAD(line)
 
 
-def _places(content: mmap.mmap) -> dict[bytes, list[_Place]]:
-    """Return where the lines of each job stand, in the order written."""
-    found: dict[bytes, list[_Place]] = {}
-    start = 0
-    for number, line in enumerate(iter(content.readline, b""), start=1):
-        end = start + len(line)
-        found.setdefault(_whose(line), []).append((number, start, end))
-        start = end
-    return found
-
-
-def _whose(line: bytes) -> bytes:
-    """Return the id of the job that a line is of, empty where it has none."""
-    if line.startswith(_START):
-        return line[len(_START) : line.find(b'"', len(_START))]
-    try:
-        return _DECODE_WHOSE(line).job_id.encode()
-    except msgspec.DecodeError:
-        return b""
+def _torn(line: bytes, error: msgspec.DecodeError) -> bool:
+    """Tell whether a line that is not JSON is what a crash leaves: the beginning of a record."""
+    written = line.rstrip(b"\n")
+    begins = written.startswith(_START) or _START.startswith(written)
+    # Where it was cut off behind the braces of something inside, only reading it tells.
+    return begins and (not line.endswith(_END) or "truncated" in str(error))
 
 
 def _write(file: int, content: bytes) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
-import threading
-import time
 from contextlib import suppress
-from multiprocessing.connection import Connection
 
 from benchmarks.kernel_oom import volunteer
-from benchmarks.messages import Wire, hear, tell
+from benchmarks.leftover_threads import ThreadWatch
+from benchmarks.messages import Wire
 from benchmarks.orphans import adopt_orphans, children_left
 from benchmarks.processors import allowed_processors, one_per_core
 from benchmarks.worker_settings import WorkerSettings
 
-_THREADS_END_WITHIN_S = 0.1
-
 
 def main() -> None:
     """Run the jobs that come through the connection until its other end is closed."""
-    wire: Wire = Connection(int(sys.argv[1]))
+    wire = Wire(socket.socket(fileno=int(sys.argv[1])))
     # A backend may fork, and its child may come back here: it must not answer in this process's name.
     os.register_at_fork(after_in_child=wire.close)
     volunteer()
@@ -32,7 +29,7 @@ def main() -> None:
 
 
 def _serve(wire: Wire, *, adopts: bool) -> None:
-    settings = hear(wire, WorkerSettings)
+    settings = wire.hear(WorkerSettings)
     if hasattr(os, "sched_setaffinity") and settings.run.concurrent_jobs == 1:
         os.sched_setaffinity(0, one_per_core(allowed_processors(), settings.threads))
 
@@ -41,22 +38,14 @@ def _serve(wire: Wire, *, adopts: bool) -> None:
     from benchmarks.plan import Job
 
     executor = Executor(settings)
-    tell(wire, None)
+    wire.tell(None)
     while True:
-        job = hear(wire, Job)
-        before = set(threading.enumerate())
+        job = wire.hear(Job)
+        threads = ThreadWatch()
         record = executor.run(job)
         _flush_output()
         alone = adopts and not children_left()
-        tell(wire, Answer(record=record, reusable=not _left_running(before), alone=alone))
-
-
-def _left_running(before: set[threading.Thread]) -> bool:
-    """Tell whether threads of the job outlive it, once those that are about to end have ended."""
-    give_up = time.monotonic() + _THREADS_END_WITHIN_S
-    for thread in set(threading.enumerate()) - before:
-        thread.join(max(0.0, give_up - time.monotonic()))
-    return not set(threading.enumerate()) <= before
+        wire.tell(Answer(record=record, reusable=not threads.left_running(), alone=alone))
 
 
 def _flush_output() -> None:

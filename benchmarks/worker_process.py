@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -14,7 +14,7 @@ from typing import TypeVar
 from benchmarks.answer import Answer
 from benchmarks.child_process import start_module
 from benchmarks.kernel_oom import out_of_memory_kills
-from benchmarks.messages import Wire, hear, tell
+from benchmarks.messages import MessageTooLongError, Wire
 from benchmarks.plan import Job, Limits
 from benchmarks.process_family import MARK, ProcessFamily
 from benchmarks.records import Status
@@ -73,8 +73,8 @@ class WorkerProcess:
         self._ready = False
         self._kills_before = out_of_memory_kills()
         self._settings = settings
-        wire, theirs = multiprocessing.Pipe()
-        self._wire: Wire = wire
+        ours, theirs = socket.socketpair()
+        self._wire = Wire(ours)
         settings.log.parent.mkdir(parents=True, exist_ok=True)
         with theirs, settings.log.open("ab") as log:
             self._process = start_module(
@@ -127,18 +127,23 @@ class WorkerProcess:
         """End the process and all that it started, and remove their temporary files."""
         self._family.end()
         self._process.wait()
+        self._wire.close()
         shutil.rmtree(self._settings.scratch, ignore_errors=True)
 
     def _ask(self, question: WorkerSettings | Job, limits: Limits, kind: type[T]) -> T:
         try:
-            tell(self._wire, question)
+            self._wire.tell(question, limits.timeout_s)
             # The worker is at it already: with many small jobs what is done here first is most of the harness's cost.
             self._kills_before = out_of_memory_kills()
             self._shorten_log()
             self._await(limits)
-            return hear(self._wire, kind)
+            return self._wire.hear(kind)
         except WorkerEndedError as error:
             ended = error
+        except TimeoutError:
+            ended = _too_slow(limits)
+        except MessageTooLongError as error:
+            ended = WorkerEndedError(Status.FAILED, str(error))
         except Exception:  # the connection's end, or whatever comes of reading what a broken process wrote
             ended = self._why_it_ended()
         self.end()
@@ -147,11 +152,9 @@ class WorkerProcess:
     def _await(self, limits: Limits) -> None:
         """Wait until the worker says something or is gone."""
         give_up = time.monotonic() + limits.timeout_s
-        while not self._wire.poll(max(0.0, min(_WATCH_S, give_up - time.monotonic()))):
+        while not self._wire.arrives(max(0.0, min(_WATCH_S, give_up - time.monotonic()))):
             if time.monotonic() >= give_up:
-                raise WorkerEndedError(
-                    Status.TIMEOUT, f"ended after the time limit of {limits.timeout_s:g} s"
-                )
+                raise _too_slow(limits)
             if limits.memory_mib is not None and (held := self._family.rss_mib()) > limits.memory_mib:
                 raise WorkerEndedError(
                     Status.OOM,
@@ -159,7 +162,7 @@ class WorkerProcess:
                 )
             self._shorten_log()
             # The end of the connection alone would not do: a child of the worker may hold it open.
-            if not self.alive and not self._wire.poll():
+            if not self.alive and not self._wire.arrives(0.0):
                 raise EOFError
 
     def _shorten_log(self) -> None:
@@ -180,3 +183,7 @@ class WorkerProcess:
                 message = f"the worker process was ended by {signal.Signals(-code).name}"
         stage = "" if self._ready else " while it started"
         return WorkerEndedError(status, f"{message}{stage}; see {self._settings.log.name}")
+
+
+def _too_slow(limits: Limits) -> WorkerEndedError:
+    return WorkerEndedError(Status.TIMEOUT, f"ended after the time limit of {limits.timeout_s:g} s")

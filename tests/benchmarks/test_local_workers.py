@@ -85,11 +85,17 @@ def test_each_fault_is_recorded_as_what_it_was_and_the_others_go_on(toy_config, 
     assert found["Crashes"].failure.stage == "worker"
 
 
-@pytest.mark.parametrize("backend", ["Hangs", "HangsInC"])
+@pytest.mark.parametrize("backend", ["Hangs", "HangsInC", "Mumbles"])
 def test_a_job_is_ended_at_its_time_limit(run_faulty, backend):
     record = run_faulty(backend, limits={"timeout_s": 2})
     assert record.status is Status.TIMEOUT
     assert "2 s" in record.failure.message
+
+
+def test_an_answer_without_end_is_cut_short(run_faulty):
+    record = run_faulty("Babbles", limits={"timeout_s": 100})
+    assert record.status is Status.FAILED
+    assert record.failure.message == "the worker process wrote more than 64 MiB of answer"
 
 
 @pytest.mark.parametrize("backend", ["Allocates", "AllocatesInChild"])
@@ -134,8 +140,9 @@ def test_a_worker_is_reused_unless_every_job_shall_have_its_own(toy_config, run_
     assert len(notes()) == processes
 
 
-def test_a_worker_in_which_a_job_left_threads_is_replaced(toy_config, run_toy, notes):
-    records = run_toy(toy_config("LeavesThreads", timing={"warmup": 0}))
+@pytest.mark.parametrize("backend", ["LeavesThreads", "LeavesNativeThread"])
+def test_a_worker_in_which_a_job_left_threads_is_replaced(toy_config, run_toy, notes, backend):
+    records = run_toy(toy_config(backend, timing={"warmup": 0}))
     assert [record.status for record in records] == [Status.OK, Status.OK]
     assert len(notes()) == 2
 

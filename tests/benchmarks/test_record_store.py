@@ -97,7 +97,7 @@ def test_a_record_is_found_however_its_line_is_written(tmp_path, make_record):
     record = make_record("a", labels=LabelScores.of({"left": {"dice": 0.5}}))
     content = json.loads(msgspec.json.encode(record))
     content.pop("before")
-    lines = ["", json.dumps(dict(reversed(content.items()))), "no record", "{}"]
+    lines = ["", json.dumps(dict(reversed(content.items()))), '{"job']
     store.path.write_text("\n".join(lines))
     assert store.latest(["a"]) == {"a": structs.replace(record, before={})}
 
@@ -118,6 +118,18 @@ def test_a_line_that_is_no_record_of_a_job_asked_for_is_named(tmp_path, make_rec
     assert list(store.latest(["a"])) == ["a"]
     with pytest.raises(ValueError, match=r"records\.jsonl:2: not a record of this version: labels: .*float"):
         store.latest(["b"])
+
+
+@pytest.mark.parametrize("line", ["no record", "{garbage", "{}", '{"job_id":"a"} }}'])
+def test_a_line_that_no_crash_leaves_is_named_with_the_way_out(tmp_path, make_record, line):
+    store = RecordStore(tmp_path / "records.jsonl")
+    store.append(make_record("a"))
+    store.path.write_bytes(store.path.read_bytes() + line.encode() + b"\n")
+    for read in (store.read, store.heads, lambda: store.latest(["a"])):
+        with pytest.raises(
+            ValueError, match=r"records\.jsonl:2: (no record: .* counts as not run|not a record)"
+        ):
+            read()
 
 
 def test_equal_parts_of_neighbours_are_shared(tmp_path, make_record):

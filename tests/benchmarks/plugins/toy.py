@@ -1,5 +1,6 @@
 """A dataset that needs no file and backends that misbehave in known ways, named by configs of the tests."""
 
+import _thread
 import ctypes
 import dataclasses
 import os
@@ -241,6 +242,26 @@ class ClosesEverything(Toy):
         os.closerange(3, 1000)
 
 
+class Mumbles(Toy):
+    """Begins an answer in its process's name and goes no further."""
+
+    name = "mumbles"
+
+    def register(self):
+        os.write(int(sys.argv[1]), b'{"record":')
+        threading.Event().wait()
+
+
+class Babbles(Toy):
+    """Writes to its process's connection without end."""
+
+    name = "babbles"
+
+    def register(self):
+        while True:
+            os.write(int(sys.argv[1]), bytes(2**16))
+
+
 class NotFinite(Toy):
     name = "not_finite"
 
@@ -444,6 +465,21 @@ class LeavesThreads(Toy):
     def register(self):
         threading.Thread(target=threading.Event().wait).start()
         note(os.getpid())
+
+
+class LeavesNativeThread(Toy):
+    """A thread that Python's list of threads does not have, and that never rests."""
+
+    name = "leaves_native_thread"
+
+    def register(self):
+        _thread.start_new_thread(spin, ())
+        note(os.getpid())
+
+
+def spin():
+    while True:
+        pass
 
 
 class Floods(Toy):
