@@ -21,6 +21,8 @@ from reports.study import Study
 QUALITY = 85
 # The format's own limit of an image's height.
 MOST_ROWS = 16_000
+# Rows or columns of a slice beyond which it is averaged down: more than a screen has.
+MOST_SIDE = 4096
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -79,18 +81,28 @@ def _shapes(stacks: dict[str, Stack]) -> dict[str, tuple[int, ...]]:
 
 def _plane(name: str, stack: Stack) -> dict[str, Any]:
     slices, rows, columns = stack.fixed.shape
+    step = _step(rows, columns)
+    shown_rows, shown_columns = -(-rows // step), -(-columns // step)
     return {
         "name": one_line(name),
-        "slices": min(slices, MOST_ROWS // rows),
-        "rows": rows,
-        "columns": columns,
+        "slices": min(slices, MOST_ROWS // shown_rows),
+        "rows": shown_rows,
+        "columns": shown_columns,
         "height_mm": float(rows * stack.spacing_mm[0]),
         "width_mm": float(columns * stack.spacing_mm[1]),
     }
 
 
+def _step(rows: int, columns: int) -> int:
+    """Return how many rows, and columns, of a slice are averaged to one."""
+    return -(-max(rows, columns) // MOST_SIDE)
+
+
 def webp(slices: Bytes) -> str:
     """Return the address of a picture of slices of shape (slices, rows, columns), the first on top."""
+    step = _step(*slices.shape[1:])
+    if step > 1:
+        slices = np.stack([np.asarray(Image.fromarray(one, mode="L").reduce(step)) for one in slices])
     _, rows, columns = slices.shape
     below_each_other = slices.reshape(-1, columns)[: MOST_ROWS // rows * rows]
     return _address(Image.fromarray(below_each_other, mode="L"))
