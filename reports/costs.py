@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
@@ -21,7 +22,6 @@ from reports.study import Records, Run, Study, once_per_study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
-TIMES = ("forward_s", "backward_s", "prepare_s")
 MEMORY = ("peak_rss_mib", "peak_cuda_mib")
 
 
@@ -54,7 +54,7 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
     yardstick = _yardstick(study, dataset)
     memory = [name for name in MEMORY if _medians(study, dataset, name)] or [MEMORY[0]]
-    times = [f"{METRICS[name].title}{mark}" for name in TIMES]
+    times = [f"{metric.title}{mark}" for name, metric in METRICS.items() if name in TIMES]
     times.insert(1, f"× {yardstick}" if yardstick else "Ratio")
     checked = checks_anything(study, dataset)
     if checked:

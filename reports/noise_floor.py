@@ -6,6 +6,8 @@ from benchmarks.noise import NoiseFloors
 from reports.study import Study, once_per_study
 
 NO_CALIBRATION = NoiseFloors()
+# The only time that a calibration measures.
+CALIBRATED = "forward_s"
 WITHIN_NOISE = "≈"
 
 

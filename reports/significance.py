@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
@@ -52,7 +53,7 @@ def rank_tables(config: Config, records: Records) -> list[Table]:
 def interval_tables(config: Config, records: Records) -> list[Table]:
     """Return means with 95 % intervals over subjects, of the datasets with enough of them."""
     study = Study.of(config, records)
-    names = [name for name in config.report.chosen_columns or LEADING if name != "forward_s"]
+    names = [name for name in config.report.chosen_columns or LEADING if name not in TIMES]
     return [
         score_table(study, dataset, names, f"95 % intervals: {dataset}", statistic="mean_interval")
         for dataset in study.datasets

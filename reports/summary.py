@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
-from reports.noise_floor import NO_CALIBRATION, noise_floor
+from reports.noise_floor import CALIBRATED, NO_CALIBRATION, noise_floor
 from reports.numbers import (
     NOT_AVAILABLE,
     Spread,
@@ -120,7 +121,7 @@ def score_table(
     title : str
         Its heading.
     floor : float or None
-        Ratio below which forward times differ by noise alone.
+        Ratio below which forward times differ by noise alone; of other times nobody measured one.
     statistic : {"mean_sd", "median_iqr", "mean_interval"} or None
         None takes the config's.
     """
@@ -130,11 +131,12 @@ def score_table(
         rows.insert(0, _scores_before(study, dataset, names))
     metrics = [METRICS[name] for name in names if any(row.spreads[name] for row in rows)]
     columns = [
-        _column(study, dataset, rows, metric, floor if metric.name == "forward_s" else None, chosen)
+        _column(study, dataset, rows, metric, floor if metric.name == CALIBRATED else None, chosen)
         for metric in metrics
     ]
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
-    headings = [f"{m.title}{mark}" if m.name == "forward_s" else m.title for m in metrics]
+    times = [metric for metric in metrics if metric.name in TIMES]
+    headings = [f"{metric.title}{mark}" if metric in times else metric.title for metric in metrics]
     return Table(
         title,
         (*text_columns("Run", "Track"), *number_columns(["Pairs ok", *headings])),
@@ -142,8 +144,7 @@ def score_table(
             Row((Cell(row.run.title), Cell(row.run.track), Cell(row.ok), *cells), row.run.reference)
             for row, *cells in zip(rows, *(column.cells for column in columns), strict=True)
         ),
-        _caption(metrics, columns, chosen)
-        + (OVERLAPPING_NOTE if mark and METRICS["forward_s"] in metrics else ""),
+        _caption(metrics, columns, floor, chosen) + (OVERLAPPING_NOTE if mark and times else ""),
     )
 
 
@@ -192,7 +193,7 @@ def _column(
     cells = []
     for row in rows:
         interval = None
-        if statistic == "mean_interval" and row.spreads[metric.name] and metric.name != "forward_s":
+        if statistic == "mean_interval" and row.spreads[metric.name] and metric.name not in TIMES:
             interval = study.bootstrap(dataset).interval(_values(study, dataset, row.run, metric))
         cells.append(_score_cell(row, metric, digits, statistic, interval, (best, near)))
     return _Column(tuple(cells), bool(near), next((o.shortage for o in outstanding if o.shortage), ""))
@@ -216,12 +217,18 @@ def _comparable(
     }
 
 
-def _caption(metrics: Sequence[Metric], columns: Sequence[_Column], statistic: ScoreStatistic) -> str:
-    time = " (forward time: median)" if METRICS["forward_s"] in metrics and statistic != "median_iqr" else ""
+def _caption(
+    metrics: Sequence[Metric], columns: Sequence[_Column], floor: float | None, statistic: ScoreStatistic
+) -> str:
+    times = [metric.name for metric in metrics if metric.name in TIMES]
+    what = "times" if len(times) > 1 else " ".join(f"{name.removesuffix('_s')} time" for name in times)
+    medians = f" ({what}: median)" if times and statistic != "median_iqr" else ""
     said = (
-        f"{STATISTICS[statistic]} over pairs, repeats averaged first{time}. Bold: best of the runs of its track that "
-        "are ok on every pair. Reference rows do not compete."
+        f"{STATISTICS[statistic]} over pairs, repeats averaged first{medians}. Bold: best of the runs of its track "
+        "that are ok on every pair. Reference rows do not compete."
     )
+    if floor is not None and set(times) - {CALIBRATED}:
+        said += f" The noise floor of {floor:.3g}× was measured of forward times, and holds for them alone."
     if unranked := [metric.title for metric in metrics if metric.name in UNRANKED]:
         said += f" {' and '.join(unranked)}: none is called best, since doing nothing would be."
     if any(column.marked for column in columns):
@@ -236,7 +243,7 @@ def _scores_of(study: Study, dataset: str, run: Run, names: Iterable[str]) -> _S
     spreads = {name: spread_of(study.values(dataset, run.label, name)) for name in names}
     if run.reference:
         # A reference row registers nothing, so that its time means nothing.
-        spreads |= {name: None for name in spreads if name == "forward_s"}
+        spreads |= {name: None for name in spreads if name in TIMES}
     return _Scores(run, f"{ok}/{asked}", ok == asked, spreads, ok)
 
 
@@ -263,7 +270,7 @@ def _score_cell(
         text = median_and_quartiles(spread, digits)
     elif interval and not spread.all_zero:
         text = f"{short} [{fixed_digits(interval.low, digits)}, {fixed_digits(interval.high, digits)}]"
-    elif metric.name != "forward_s" and statistic == "mean_sd":
+    elif metric.name not in TIMES and statistic == "mean_sd":
         text = mean_and_sd(spread, digits)
     best, near = standing
     after = "" if spread.n == row.ok_pairs else f" (n={spread.n})"
@@ -286,4 +293,4 @@ def _numbers(spread: Spread, interval: Interval | None) -> tuple[tuple[str, floa
 
 
 def _location(spread: Spread, metric: Metric, statistic: ScoreStatistic) -> float:
-    return spread.median if metric.name == "forward_s" or statistic == "median_iqr" else spread.mean
+    return spread.median if metric.name in TIMES or statistic == "median_iqr" else spread.mean

@@ -100,6 +100,16 @@ def test_too_few_pairs_get_a_warning_and_no_verdict(make: Make, make_config: Mak
     assert without_intervals(make_config("a", "b"), made(make, 6, a=0.6, b=0.8)) == []
 
 
+def test_no_time_has_an_interval(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        structs.replace(record, seconds={"forward": 1.0, "backward": 1.0})
+        for record in made(make, 6, a=0.6, b=0.8)
+    ]
+    config = make_config("a", "b", report={"columns": ["dice", "forward_s", "backward_s"]})
+    (table,) = interval_tables(config, records)
+    assert [column.heading for column in table.columns][3:] == ["Dice"]
+
+
 def test_a_single_run_is_compared_with_nothing(make: Make, make_config: MakeConfig) -> None:
     assert paired_tables(make_config("a"), made(make, 9, a=0.6)) == []
     assert rank_tables(make_config("a"), made(make, 9, a=0.6)) == []

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from benchmarks.config import Config, ReportConfig
+from benchmarks.noise import Calibration, NoiseFloors, PairTimes
 from benchmarks.records import RunRecord, Status
 from reports.summary import further_tables, summary_tables
 from reports.table import Table
@@ -125,6 +126,60 @@ def test_overlapping_jobs_mark_the_time(make: Make, make_config: MakeConfig) -> 
     (table,) = summary_tables(make_config(), [record])
     assert table.columns[-1].heading == "Forward (s) †"
     assert "not comparable" in table.caption
+
+
+def of_stages(make: Make, run: str, pair: str, seconds: float, **others: object) -> RunRecord:
+    return make(run, pair, seconds=dict.fromkeys(("forward", "backward", "prepare"), seconds), **others)
+
+
+def test_every_time_is_a_median_and_none_of_a_reference_row(make: Make, make_config: MakeConfig) -> None:
+    overlapping = {"concurrent_jobs": 4}
+    records = [
+        of_stages(make, "a", f"p{i}", t, provenance=overlapping) for i, t in enumerate((1.0, 1.0, 10.0))
+    ]
+    records += [of_stages(make, "truth", f"p{i}", 0.001, track="reference") for i in range(3)]
+    times = ["forward_s", "backward_s", "prepare_s"]
+    (table,) = summary_tables(make_config("a", "truth", report={"columns": times}), records)
+    assert text_of(table) == [
+        ["Run", "Track", "Pairs ok", "Forward (s) †", "Backward (s) †", "Prepare (s) †"],
+        ["before", "reference", "–", "n/a", "n/a", "n/a"],
+        ["a", "matched", "3/3", "1.0", "1.0", "1.0"],
+        ["truth", "reference", "3/3", "n/a", "n/a", "n/a"],
+    ]
+    assert "repeats averaged first (times: median). Bold" in table.caption
+    (table,) = summary_tables(make_config("a", "truth", report={"columns": times[1:2]}), records)
+    assert table.columns[-1].heading == "Backward (s) †"
+    assert "repeats averaged first (backward time: median). Bold" in table.caption
+    assert "not comparable" in table.caption
+
+
+def test_intervals_are_of_scores_and_no_time(make: Make, make_config: MakeConfig) -> None:
+    records = [of_stages(make, "a", "p1", 1.0, dice=0.5), of_stages(make, "a", "p2", 2.0, dice=0.5)]
+    report = {"columns": ["dice", "backward_s"], "statistic": "mean_interval"}
+    (table,) = summary_tables(make_config("a", report=report), records)
+    assert table.rows[1].cells[-1].text == "1.50"
+
+
+def test_a_noise_floor_of_forward_times_holds_for_no_other(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        of_stages(make, "a", "p1", 1.0),
+        of_stages(make, "b", "p1", 1.05),
+        of_stages(make, "c", "p1", 2.0),
+    ]
+    times = PairTimes(dataset="set", pair_id="p1", first=(1.0,), second=(1.1,))
+    calibration = Calibration(
+        host="host", cpu="Some CPU", device="cpu", threads=2, run="a", backend="a", commit="",
+        measured_utc="", pairs=(times,),
+    )  # fmt: skip
+    config = make_config("a", "b", "c", report={"columns": ["forward_s", "backward_s"]})
+    (table,) = summary_tables(config, records, NoiseFloors((calibration,)))
+    both = {"Forward (s)", "Backward (s)"}
+    assert bold_of(table) == {"before": set(), "a": both, "b": {"Forward (s)"}, "c": set()}
+    said = "The noise floor of 1.1× was measured of forward times, and holds for them alone."
+    assert said in table.caption
+    forward = config.model_copy(update={"report": ReportConfig(columns=("forward_s",))})
+    (table,) = summary_tables(forward, records, NoiseFloors((calibration,)))
+    assert said not in table.caption
 
 
 def scattered(make: Make, pairs: int, better: dict[str, float]) -> list[RunRecord]:
