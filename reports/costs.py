@@ -11,6 +11,7 @@ from reports.gradients import check_cells, checks_anything
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
 from reports.numbers import (
     NOT_AVAILABLE,
+    Spread,
     certain_digits,
     counted,
     fixed_digits,
@@ -53,14 +54,14 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
     runs = study.competitors(dataset)
     mark = OVERLAPPING_MARK if study.overlapping(dataset) else ""
     yardstick = _yardstick(study, dataset)
-    memory = [name for name in MEMORY if _medians(study, dataset, name)] or [MEMORY[0]]
+    memory = [name for name in MEMORY if _complete(study, dataset, name)] or [MEMORY[0]]
     times = [f"{metric.title}{mark}" for name, metric in METRICS.items() if name in TIMES]
     times.insert(1, f"× {yardstick}" if yardstick else "Ratio")
     checked = checks_anything(study, dataset)
     if checked:
         times[3:3] = [METRICS[name].title for name in ("gradient_cosine", "gradient_norm_ratio")]
     best = {
-        name: best_of(_medians(study, dataset, name), METRICS[name], floor or 1.0)
+        name: best_of(_printed(study, dataset, name), METRICS[name], floor or 1.0)
         for name in ("forward_s", "backward_s")
     }
     return Table(
@@ -104,26 +105,38 @@ def _yardstick(study: Study, dataset: str) -> str:
     labels = [run.label for run in study.competitors(dataset)]
     if oracle in labels and study.values(dataset, oracle, "forward_s").notna().any():
         return oracle
-    complete = _medians(study, dataset, "forward_s")
-    return min(complete, key=lambda label: float(complete[label]), default="")
+    complete = _complete(study, dataset, "forward_s")
+    return min(complete, key=lambda label: complete[label].median, default="")
 
 
-def _medians(study: Study, dataset: str, name: str) -> dict[str, str]:
-    """Return the printed medians of the competitors that have a value on every pair."""
-    printed = {}
-    for run in study.competitors(dataset):
-        spread = spread_of(study.values(dataset, run.label, name))
-        if spread and spread.n == len(study.pairs(dataset)):
-            printed[run.label] = fixed_digits(spread.median, METRICS[name].digits)
-    return printed
+def _complete(study: Study, dataset: str, name: str) -> dict[str, Spread]:
+    """Return the spreads of the competitors that have a value on every pair."""
+    found = {
+        run.label: spread_of(study.values(dataset, run.label, name)) for run in study.competitors(dataset)
+    }
+    pairs = len(study.pairs(dataset))
+    return {label: spread for label, spread in found.items() if spread and spread.n == pairs}
+
+
+def _printed(study: Study, dataset: str, name: str) -> dict[str, str]:
+    """Return the medians of the same runs, as their column prints them."""
+    digits = _digits(study, dataset, name)
+    return {
+        label: fixed_digits(spread.median, digits)
+        for label, spread in _complete(study, dataset, name).items()
+    }
+
+
+def _digits(study: Study, dataset: str, name: str) -> int:
+    column = (spread_of(study.values(dataset, run.label, name)) for run in study.competitors(dataset))
+    return certain_digits([found for found in column if found], METRICS[name])
 
 
 def _time_cell(study: Study, dataset: str, run: Run, name: str, bold: bool) -> Cell:
     spread = spread_of(study.values(dataset, run.label, name))
     if spread is None:
         return Cell(NOT_AVAILABLE)
-    column = (spread_of(study.values(dataset, one.label, name)) for one in study.competitors(dataset))
-    digits = certain_digits([found for found in column if found], METRICS[name])
+    digits = _digits(study, dataset, name)
     numbers = (
         ("median", spread.median),
         ("lower quartile", spread.lower_quartile),

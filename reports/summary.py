@@ -184,7 +184,7 @@ def _column(
     spreads = [spread for row in rows if not row.run.reference and (spread := row.spreads[metric.name])]
     digits = certain_digits(spreads, metric)
     outstanding = [
-        find_outstanding(study, dataset, metric, _comparable(rows, metric, statistic, track), floor)
+        find_outstanding(study, dataset, metric, _comparable(rows, metric, digits, statistic, track), floor)
         for track in dict.fromkeys(row.run.track for row in rows if not row.run.reference)
         if metric.name not in UNRANKED
     ]
@@ -206,11 +206,11 @@ def _values(study: Study, dataset: str, run: Run, metric: Metric) -> FloatArray:
 
 
 def _comparable(
-    rows: Iterable[_Scores], metric: Metric, statistic: ScoreStatistic, track: str
+    rows: Iterable[_Scores], metric: Metric, digits: int, statistic: ScoreStatistic, track: str
 ) -> dict[str, str]:
     """Return the printed averages of the competitors of a track that have a value on every pair, by label."""
     return {
-        row.run.label: fixed_digits(_location(spread, metric, statistic), metric.digits)
+        row.run.label: fixed_digits(_location(spread, metric, statistic), digits)
         for row in rows
         if row.complete and row.run.track == track
         if (spread := row.spreads[metric.name]) and spread.n == row.ok_pairs

@@ -74,6 +74,15 @@ def test_ratio_is_taken_pair_by_pair(make: Make, make_config: MakeConfig) -> Non
     assert table.rows[0].cells[4].text == "0.5×"  # median of 1, 0.5, 0.3
 
 
+def test_runs_that_print_the_same_time_are_bold_alike(make: Make, make_config: MakeConfig) -> None:
+    seconds = {"a": (1.0, 3.0), "b": (1.001, 3.003), "c": (3.0, 5.0)}
+    records = [timed(make, run, f"p{i}", t) for run, both in seconds.items() for i, t in enumerate(both)]
+    (table,) = timing_tables(make_config(*seconds), records)
+    assert [row.cells[3].short for row in table.rows] == ["2.0", "2.0", "4.0"]
+    assert [row.cells[3].bold for row in table.rows] == [True, True, False]
+    assert table.columns[4].heading == "× a"
+
+
 def test_run_without_any_time_is_not_available(make: Make, make_config: MakeConfig) -> None:
     (table,) = timing_tables(make_config(), [make("a", status=Status.UNAVAILABLE)])
     assert [cell.text for cell in table.rows[0].cells] == [

@@ -215,6 +215,14 @@ def test_too_few_pairs_are_warned_of_and_mark_nothing(make: Make, make_config: M
     assert f"{warning}comparisons, is 0.12" in table.caption
 
 
+def test_runs_that_print_the_same_number_are_bold_alike(make: Make, make_config: MakeConfig) -> None:
+    dice = {"a": (0.4, 0.6), "b": (0.402, 0.604), "c": (0.1, 0.4)}
+    records = [make(run, f"p{i}", dice=value) for run, both in dice.items() for i, value in enumerate(both)]
+    (table,) = summary_tables(make_config(*dice), records)
+    assert [row.cells[3].short for row in table.rows[1:]] == ["0.50", "0.50", "0.25"]
+    assert [row.cells[3].bold for row in table.rows[1:]] == [True, True, False]
+
+
 def test_best_is_told_for_each_track(make: Make, make_config: MakeConfig) -> None:
     tracks = {"a": "matched", "b": "matched", "c": "recommended", "d": "recommended"}
     records = [make(run, track=track, dice=0.5 + i / 10) for i, (run, track) in enumerate(tracks.items())]
