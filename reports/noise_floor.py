@@ -47,6 +47,13 @@ def noise_note(floor: float | None) -> str:
     )
 
 
+def forward_alone(floor: float | None) -> str:
+    """Return a sentence for captions of tables with other times too, with a space before it; empty without a floor."""
+    if floor is None:
+        return ""
+    return f" The noise floor of {floor:.3g}× was measured of forward times, and holds for them alone."
+
+
 def ratio_text(ratio: float, floor: float | None, digits: str = ".3g") -> str:
     """Print a ratio of times, marked where it is no difference."""
     within = floor is not None and 1 / floor < ratio < floor

@@ -13,7 +13,7 @@ from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
-from reports.noise_floor import CALIBRATED, NO_CALIBRATION, noise_floor
+from reports.noise_floor import CALIBRATED, NO_CALIBRATION, forward_alone, noise_floor
 from reports.numbers import (
     NOT_AVAILABLE,
     Spread,
@@ -227,8 +227,8 @@ def _caption(
         f"{STATISTICS[statistic]} over pairs, repeats averaged first{medians}. Bold: best of the runs of its track "
         "that are ok on every pair. Reference rows do not compete."
     )
-    if floor is not None and set(times) - {CALIBRATED}:
-        said += f" The noise floor of {floor:.3g}× was measured of forward times, and holds for them alone."
+    if set(times) - {CALIBRATED}:
+        said += forward_alone(floor)
     if unranked := [metric.title for metric in metrics if metric.name in UNRANKED]:
         said += f" {' and '.join(unranked)}: none is called best, since doing nothing would be."
     if any(column.marked for column in columns):

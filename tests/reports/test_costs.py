@@ -16,6 +16,14 @@ def timed(make: Make, run: str, pair: str, forward: float, **others: object) -> 
     return make(run, pair, seconds={"forward": forward}, **others)
 
 
+def calibrated(ratio: float) -> Calibration:
+    times = PairTimes(dataset="set", pair_id="p1", first=(1.0,), second=(ratio,))
+    return Calibration(
+        host="host", cpu="Some CPU", device="cpu", threads=2, run="o", backend="o", commit="",
+        measured_utc="", pairs=(times,),
+    )  # fmt: skip
+
+
 def test_table_of_known_times(make: Make, make_config: MakeConfig) -> None:
     records = [
         make("a", "p1", seconds={"forward": 1.0, "backward": 0.5, "prepare": 0.1}, peak_rss_mib=100.4),
@@ -104,22 +112,30 @@ def test_overlapping_jobs_are_marked(make: Make, make_config: MakeConfig) -> Non
 
 def test_a_ratio_within_the_noise_floor_is_no_difference(make: Make, make_config: MakeConfig) -> None:
     records = [timed(make, run, "p1", t) for run, t in (("o", 1.0), ("near", 1.05), ("far", 1.2))]
-    times = PairTimes(dataset="set", pair_id="p1", first=(1.0,), second=(1.1,))
-    calibration = Calibration(
-        host="host", cpu="Some CPU", device="cpu", threads=2, run="o", backend="o", commit="",
-        measured_utc="", pairs=(times,),
-    )  # fmt: skip
     config = make_config("o", "near", "far", figures={"oracle": "o"})
-    (table,) = timing_tables(config, records, NoiseFloors((calibration,)))
+    (table,) = timing_tables(config, records, NoiseFloors((calibrated(1.1),)))
     assert [row.cells[4].text for row in table.rows] == ["1×", "1.05× ≈", "1.2×"]
     assert [row.cells[3].bold for row in table.rows] == [True, True, False]
     assert "Noise floor: 1.1×" in table.caption
-    (summary,) = summary_tables(config, records, NoiseFloors((calibration,)))
+    (summary,) = summary_tables(config, records, NoiseFloors((calibrated(1.1),)))
     assert [row.cells[-1].bold for row in summary.rows] == [False, True, True, False]
     (without,) = timing_tables(config, records)
     assert [row.cells[4].text for row in without.rows] == ["1×", "1.05×", "1.2×"]
     assert [row.cells[3].bold for row in without.rows] == [True, False, False]
     assert "was not measured" in without.caption
+
+
+def test_the_noise_floor_of_forward_times_holds_for_no_backward_time(
+    make: Make, make_config: MakeConfig
+) -> None:
+    seconds = {"o": 1.0, "near": 1.05, "far": 1.2}
+    records = [make(run, "p1", seconds={"forward": t, "backward": t}) for run, t in seconds.items()]
+    config = make_config("o", "near", "far", figures={"oracle": "o"})
+    (table,) = timing_tables(config, records, NoiseFloors((calibrated(1.1),)))
+    assert [column.heading for column in table.columns][3:6:2] == ["Forward (s)", "Backward (s)"]
+    assert [row.cells[3].bold for row in table.rows] == [True, True, False]
+    assert [row.cells[5].bold for row in table.rows] == [True, False, False]
+    assert "The noise floor of 1.1× was measured of forward times, and holds for them alone." in table.caption
 
 
 def test_reference_rows_alone_make_no_table(make: Make, make_config: MakeConfig) -> None:
