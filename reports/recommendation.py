@@ -218,11 +218,11 @@ def _basis(study: Study, dataset: str, metric: Metric, best: str) -> str:
             "anatomy is aligned (Rohlfing 2012)."
         )
     ranking = rank_runs(study, dataset, metric)
-    everywhere = ranking is not None and ranking.pairs == len(study.pairs(dataset))
+    everywhere = ranking is not None and ranking.pairs == study.pairs(dataset)
     if ranking and everywhere and next(iter(ranking.ranks)) != best:
         first, rank = next(iter(ranking.ranks.items()))
         return (
             f"Pair by pair another leads: {first} has the best average rank, {rank:.1f} of {len(ranking.ranks)} over "
-            f"{counted(ranking.pairs, 'pair')}; a few pairs decide the averages."
+            f"{counted(len(ranking.pairs), 'pair')}; a few pairs decide the averages."
         )
     return ""

@@ -13,7 +13,7 @@ from reports.numbers import NOT_AVAILABLE, counted, fixed_digits
 from reports.pair_scores import leading_metric
 from reports.statistics.bootstrap import FEWEST_SUBJECTS
 from reports.statistics.paired import Comparison, compare_with, shortage
-from reports.statistics.ranks import NOT_TRIED, Ranking, friedman_note, rank_runs
+from reports.statistics.ranks import NOT_TRIED, Ranking, friedman_note, rank_runs, untried_note
 from reports.study import Records, Study, once_per_study
 from reports.summary import LEADING, score_table
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
@@ -183,8 +183,8 @@ def _warning(compared: list[tuple[Metric, Comparison]]) -> str:
 
 def _rank_table(study: Study, dataset: str, ranking: Ranking) -> Table:
     runs = list(ranking.ranks)
-    subjects = len({name for pair in study.pairs(dataset) for name in study.subjects(dataset, pair)})
-    short = shortage(ranking.pairs, subjects, len(runs) - 1)
+    subjects = len({name for pair in ranking.pairs for name in study.subjects(dataset, pair)})
+    short = shortage(len(ranking.pairs), subjects, len(runs) - 1)
     friedman = "" if math.isnan(ranking.p) else f" {friedman_note(ranking)}."
     tracks = {run.label: run.track for run in study.competitors(dataset)}
     return Table(
@@ -206,9 +206,9 @@ def _rank_table(study: Study, dataset: str, ranking: Ranking) -> Table:
             )
             for run, rank in ranking.ranks.items()
         ),
-        f"Average rank over {counted(ranking.pairs, 'pair')}, 1 is best; a failure counts as the last rank. Ranks "
-        f"closer than the critical difference of {ranking.critical_difference:.2f} are not told apart at 5 % (Nemenyi; "
-        f"Demšar 2006).{friedman}" + (f" Warning: {short}." if short else ""),
+        f"Average rank over {counted(len(ranking.pairs), 'pair')}, 1 is best; a failure counts as the last rank."
+        f"{untried_note(ranking)} Ranks closer than the critical difference of {ranking.critical_difference:.2f} are "
+        f"not told apart at 5 % (Nemenyi; Demšar 2006).{friedman}" + (f" Warning: {short}." if short else ""),
     )
 
 

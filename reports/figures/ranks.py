@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.style import FAINT, INK, label_text, new_figure
-from reports.statistics.ranks import Ranking, friedman_note
+from reports.statistics.ranks import Ranking, friedman_note, untried_note
 
 WIDTH_IN = 9.2
 LINE_IN = 0.24
@@ -21,7 +21,7 @@ MOST_RUNS = 24
 SAME_BAR_IN = 0.11
 
 CAPTION = (
-    "Average rank of each run over {pairs} by {metric}, 1 is best; a failed pair counts as the last rank. "
+    "Average rank of each run over {pairs} by {metric}, 1 is best; a failed pair counts as the last rank.{untried} "
     "Runs under one thick bar are not told apart at 5 % (Nemenyi test, critical difference {width:.2f}, drawn above "
     "the axis{friedman}). The test takes pairs as independent: with few subjects it is too sure of itself."
 )
@@ -33,8 +33,9 @@ def ranks_plate(ranking: Ranking, dataset: str) -> Plate | None:
         return None
     friedman = "" if math.isnan(ranking.p) else f"; {friedman_note(ranking)}"
     caption = CAPTION.format(
-        pairs=f"{ranking.pairs} pairs" if ranking.pairs > 1 else "one pair",
+        pairs=f"{len(ranking.pairs)} pairs" if len(ranking.pairs) > 1 else "one pair",
         metric=ranking.metric.title,
+        untried=untried_note(ranking),
         width=ranking.critical_difference,
         friedman=friedman,
     )
@@ -64,7 +65,11 @@ def _draw(ranking: Ranking) -> Drawing:
         line = index if left else count - 1 - index
         _draw_name(axes, run, rank, first - LINE_IN * (line + 0.5), left=left)
     data = pd.DataFrame(
-        {"run": list(ranking.ranks), "average_rank": list(ranking.ranks.values()), "pairs": ranking.pairs}
+        {
+            "run": list(ranking.ranks),
+            "average_rank": list(ranking.ranks.values()),
+            "pairs": len(ranking.pairs),
+        }
     )
     data["critical_difference"] = ranking.critical_difference
     data["not_told_apart"] = [

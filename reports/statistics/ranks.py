@@ -11,6 +11,7 @@ from scipy import stats
 
 from benchmarks.catalogue import Metric
 from benchmarks.records import Status
+from reports.numbers import counted
 from reports.statistics.bootstrap import FloatArray
 from reports.study import Study, once_per_study
 
@@ -29,8 +30,10 @@ class Ranking:
         By which number pairs rank the runs; 1 is the best rank.
     ranks : mapping of str to float
         Average rank by run label, best first. A pair on which a run failed ranks it last.
-    pairs : int
-        Over how many pairs.
+    pairs : tuple of str
+        Ids of the pairs that rank them: all runs tried these.
+    untried : int
+        How many pairs are left out because a run could not be tried on them, or has not reached them.
     critical_difference : float
         Average ranks closer than this are not told apart at 5 % (Nemenyi).
     p : float
@@ -41,7 +44,8 @@ class Ranking:
 
     metric: Metric
     ranks: Mapping[str, float]
-    pairs: int
+    pairs: tuple[str, ...]
+    untried: int
     critical_difference: float
     p: float
     groups: tuple[tuple[str, ...], ...]
@@ -52,17 +56,15 @@ def rank_runs(study: Study, dataset: str, metric: Metric) -> Ranking | None:
     """Rank the competitors on a dataset; None with fewer than two of them or without pairs.
 
     Runs that were available and have a value somewhere, or failed everywhere, are ranked on the pairs that all of
-    them have ended on, one way or another.
+    them have tried, whether or not they succeeded.
     """
-    runs = [run.label for run in study.competitors(dataset) if _tried(study, dataset, run.label)]
+    everything = study.pairs(dataset)
+    tried = {run.label: _tried(study, dataset, run.label) for run in study.competitors(dataset)}
+    runs = [run for run, pairs in tried.items() if pairs]
     values = {run: study.values(dataset, run, metric.name) for run in runs}
     runs = [run for run in runs if values[run].notna().any() or not study.ok_count(dataset, run)]
-    pairs = [
-        pair
-        for pair in study.pairs(dataset)
-        if all(study.result(dataset, pair, run) for run in runs)
-        and any(math.isfinite(values[run][pair]) for run in runs)
-    ]
+    common = [pair for pair in everything if all(pair in tried[run] for run in runs)]
+    pairs = tuple(pair for pair in common if any(math.isfinite(values[run][pair]) for run in runs))
     if metric.better == "neither" or len(runs) < 2 or not pairs:
         return None
     table = np.array([[values[run][pair] for run in runs] for pair in pairs], dtype=np.float64)
@@ -70,7 +72,8 @@ def rank_runs(study: Study, dataset: str, metric: Metric) -> Ranking | None:
     average = dict(zip(runs, ranks.mean(axis=0).tolist(), strict=True))
     ordered = dict(sorted(average.items(), key=lambda item: item[1]))
     width = critical_difference(len(runs), len(pairs))
-    return Ranking(metric, ordered, len(pairs), width, _friedman_p(ranks), groups_within(ordered, width))
+    untried = len(everything) - len(common)
+    return Ranking(metric, ordered, pairs, untried, width, _friedman_p(ranks), groups_within(ordered, width))
 
 
 def _friedman_p(ranks: FloatArray) -> float:
@@ -102,6 +105,14 @@ def friedman_note(ranking: Ranking) -> str:
     return said if ranking.p <= ALPHA else f"{said}, so that no difference of ranks is called one"
 
 
+def untried_note(ranking: Ranking) -> str:
+    """Return a sentence for captions, with a space before it; empty where every run tried every pair."""
+    if not ranking.untried:
+        return ""
+    left = counted(ranking.untried, "pair")
+    return f" {left} that not every run tried {'is' if ranking.untried == 1 else 'are'} left out."
+
+
 def groups_within(ranks: Mapping[str, float], width: float) -> tuple[tuple[str, ...], ...]:
     """Return the largest groups of runs, in the order of their ranks, whose ranks lie within a width.
 
@@ -121,9 +132,10 @@ def groups_within(ranks: Mapping[str, float], width: float) -> tuple[tuple[str, 
     return tuple(tuple(labels[start : end + 1]) for start, end in found)
 
 
-def _tried(study: Study, dataset: str, run: str) -> bool:
-    results = (study.result(dataset, pair, run) for pair in study.pairs(dataset))
-    return any(result.status not in NOT_TRIED for result in results if result)
+def _tried(study: Study, dataset: str, run: str) -> set[str]:
+    """Return the pairs that a run was tried on."""
+    results = {pair: study.result(dataset, pair, run) for pair in study.pairs(dataset)}
+    return {pair for pair, result in results.items() if result and result.status not in NOT_TRIED}
 
 
 def _ranks(table: FloatArray) -> FloatArray:

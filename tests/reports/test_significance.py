@@ -126,6 +126,22 @@ def test_ranks_count_failures_and_name_who_is_alike(make: Make, make_config: Mak
     assert cells(table, 0)[3:] == ["3/4", "a"]
 
 
+def test_pairs_that_a_run_cannot_do_are_left_out_of_ranks_and_told(
+    make: Make, make_config: MakeConfig
+) -> None:
+    records = [
+        *made(make, 9, a=0.6, b=0.8),
+        make("a", "q", dice=0.6),
+        make("b", "q", status=Status.UNSUPPORTED),
+    ]
+    (table,) = rank_tables(make_config("a", "b"), records)
+    assert cells(table, 0)[:3] == ["b", "matched", "1.00"]
+    assert table.caption.startswith(
+        "Average rank over 9 pairs, 1 is best; a failure counts as the last rank. 1 pair"
+    )
+    assert " 1 pair that not every run tried is left out. Ranks closer" in table.caption
+
+
 def test_common_pairs_are_those_on_which_all_succeeded(make: Make, make_config: MakeConfig) -> None:
     records = [make("a", pair, dice=dice) for pair, dice in (("p1", 0.2), ("p2", 0.8))]
     records += [make("b", "p1", status=Status.FAILED), make("b", "p2", dice=0.7)]

@@ -171,7 +171,7 @@ def test_the_best_run_is_set_beside_the_oracle(study: Study, make: Make, make_co
 @pytest.mark.parametrize("width", [1.2, 9.0])
 def test_diagram_of_ranks_joins_what_is_not_told_apart(width: float) -> None:
     ranks = {"a": 1.2, "b": 2.0, "c": 2.8, "d": 4.0}
-    ranking = Ranking(METRICS["dice"], ranks, 10, width, 0.01, (("a", "b"), ("b", "c")))
+    ranking = Ranking(METRICS["dice"], ranks, tuple("0123456789"), 0, width, 0.01, (("a", "b"), ("b", "c")))
     with styled():
         drawing = only(ranks_plate(ranking, "set"))
     axes = drawing.figure.axes[0]

@@ -10,7 +10,13 @@ from scipy import stats
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
-from reports.statistics.ranks import critical_difference, friedman_note, groups_within, rank_runs
+from reports.statistics.ranks import (
+    critical_difference,
+    friedman_note,
+    groups_within,
+    rank_runs,
+    untried_note,
+)
 from reports.study import Study
 
 Make = Callable[..., RunRecord]
@@ -72,7 +78,28 @@ def test_pairs_not_reached_yet_do_not_count_as_failures(make: Make, make_config:
     records = [make("a", "p1", tre_mm=1.0), make("b", "p1", tre_mm=2.0), make("a", "p2", tre_mm=9.0)]
     found = rank_runs(Study.of(make_config("a", "b"), records), "set", METRICS["tre_mm"])
     assert found is not None
-    assert found.pairs == 1
+    assert (found.pairs, found.untried) == (("p1",), 1)
+
+
+@pytest.mark.parametrize("status", [Status.UNSUPPORTED, Status.UNAVAILABLE])
+def test_a_run_is_not_last_on_pairs_that_it_cannot_do(
+    status: Status, make: Make, make_config: MakeConfig
+) -> None:
+    records = [make("a", f"p{i}", tre_mm=2.0) for i in range(6)]
+    records += [make("b", f"p{i}", tre_mm=1.0) for i in range(2)]
+    records += [make("b", "p2", status=Status.FAILED)]
+    records += [make("b", f"p{i}", status=status) for i in range(3, 6)]
+    found = rank_runs(Study.of(make_config("a", "b"), records), "set", METRICS["tre_mm"])
+    assert found is not None
+    assert found.ranks == pytest.approx({"b": 4 / 3, "a": 5 / 3})
+    assert (found.pairs, found.untried) == (("p0", "p1", "p2"), 3)
+    assert untried_note(found) == " 3 pairs that not every run tried are left out."
+
+
+def test_runs_that_tried_no_pair_in_common_have_no_ranks(make: Make, make_config: MakeConfig) -> None:
+    records = [make("a", "p1", tre_mm=2.0), make("a", "p2", status=Status.UNSUPPORTED)]
+    records += [make("b", "p2", tre_mm=1.0), make("b", "p1", status=Status.UNSUPPORTED)]
+    assert rank_runs(Study.of(make_config("a", "b"), records), "set", METRICS["tre_mm"]) is None
 
 
 def test_reference_rows_are_not_ranked(make: Make, make_config: MakeConfig) -> None:
