@@ -23,11 +23,9 @@ from benchmarks.resampling import (
     warp_image,
     warp_labels,
 )
-from benchmarks.stacks import MOST_PIXELS, Stack, eight_bit, through
+from benchmarks.stacks import MARGIN, MOST_PIXELS, Stack, eight_bit, through
 from datasets.pair import Pair
 
-# Share of the mask's extent that stacks show on each side of it.
-MARGIN = 0.08
 _LARGEST_LABEL = np.iinfo(np.uint16).max
 
 

@@ -14,6 +14,8 @@ from benchmarks.plane_files import read_planes, write_planes
 
 MOST_SLICES = 21
 MOST_PIXELS = 256
+# Share of the mask's extent that is shown on each side of it.
+MARGIN = 0.08
 
 ByteArray = npt.NDArray[np.uint8]
 

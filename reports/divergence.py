@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
-from reports.numbers import fixed_digits
+from reports.numbers import fixed_digits, some_of
 from reports.study import Records, Run, Study, once_per_study
 from reports.table import Column, Table, plain_row, text_columns
 
@@ -34,11 +34,8 @@ def divergence_table(config: Config, records: Records) -> Table:
         for run in study.competitors(dataset):
             said = [text for pair in study.pairs(dataset) if (text := _diverged(study, dataset, run, pair))]
             if said:
-                more = f" and {len(said) - NAMED_PAIRS} more" if len(said) > NAMED_PAIRS else ""
                 title = f"{run.title} (oracle)" if run.label == study.oracle else run.title
-                rows.append(
-                    plain_row((dataset, title, f"{len(said)}/{asked}", ", ".join(said[:NAMED_PAIRS]) + more))
-                )
+                rows.append(plain_row((dataset, title, f"{len(said)}/{asked}", some_of(said, NAMED_PAIRS))))
     return Table(
         "Diverged",
         (*text_columns("Dataset", "Run"), Column("Pairs"), *text_columns("Which, and from where to where")),

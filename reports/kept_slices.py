@@ -12,12 +12,11 @@ import numpy as np
 from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.artefact_files import read_artefact
 from benchmarks.panels import Panel, panels_name, read_panels
-from benchmarks.stacks import Stack, read_stacks
+from benchmarks.stacks import MARGIN, Stack, read_stacks
 from reports.study import Run, Study, once_per_study
 
 ARTEFACT = "panels"
 STACKS = "stacks"
-MARGIN = 0.08
 
 
 @dataclass(frozen=True)

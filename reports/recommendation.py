@@ -8,7 +8,7 @@ from benchmarks.catalogue import Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
 from reports.noise_floor import NO_CALIBRATION, noise_floor
-from reports.numbers import Spread, counted, fixed_digits, spread_of
+from reports.numbers import Spread, counted, fixed_digits, some_of, spread_of
 from reports.pair_scores import leading_metric
 from reports.statistics.paired import Comparison, compare_with, shortage
 from reports.statistics.ranks import rank_runs
@@ -18,6 +18,8 @@ from reports.study import Records, Run, Study, once_per_study
 DEFAULT_FLOOR = 1.25
 # A smaller share of folded voxels is not worth a sentence.
 FOLDS = 1e-4
+# So many of several runs are named.
+NAMED = 3
 
 
 @once_per_study
@@ -125,7 +127,7 @@ def _accuracy(
             f"{'the other' if len(beaten) == 1 else f'all {len(beaten)} others'} (largest corrected p {worst:.2g}), "
             f"{_lead(min(beaten, key=lambda one: abs(one.difference)), metric)}."
         )
-    named = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
+    named = some_of(alike, NAMED)
     clear = f"; from {counted(len(beaten), 'other')} it can" if beaten else ""
     return (
         f"{best} has the best average, {score} over {counted(pairs, 'pair')}, but cannot be told from {named} (paired "
@@ -206,9 +208,8 @@ def _failures(study: Study, dataset: str, runs: Sequence[Run], spreads: dict[str
     }
     if not failed:
         return ""
-    named = ", ".join(f"{label} (not ok on {count} of {pairs})" for label, count in list(failed.items())[:3])
-    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
-    return f"Not considered, because they did not succeed everywhere: {named}{more}."
+    named = some_of([f"{label} (not ok on {count} of {pairs})" for label, count in failed.items()], NAMED)
+    return f"Not considered, because they did not succeed everywhere: {named}."
 
 
 def _basis(study: Study, dataset: str, metric: Metric, best: str) -> str:

@@ -12,7 +12,7 @@ from benchmarks.aggregation import PairKey, PairResult, pair_results
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Identity, RunRecord
-from reports.numbers import counted, fixed_digits
+from reports.numbers import counted, fixed_digits, some_of
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
 SCORES = ("dice", "tre_mm", "rmse", "folding_fraction", "sd_log_jacobian")
@@ -108,18 +108,18 @@ def reservations(before: Iterable[RunRecord], after: Iterable[RunRecord]) -> lis
                 alone[key.dataset, run] = alone.get((key.dataset, run), 0) + (run not in other.get(key, {}))
         told = [f"{run} on {counted(n, 'pair')} of {dataset}" for (dataset, run), n in alone.items() if n]
         if told:
-            said.append(f"Only the {name} has {_some(told)}.")
+            said.append(f"Only the {name} has {some_of(told, NAMED)}.")
     common = _in_common(old, new)
     changed = [f"{run} on {dataset}" for (dataset, run), sides in common.items() if not _one_yardstick(sides)]
     if changed:
         said.append(
-            f"Data or metrics have another version, which a change of score may come from: {_some(changed)}."
+            f"Data or metrics have another version, which a change of score may come from: {some_of(changed, NAMED)}."
         )
     elsewhere = [f"{run} on {dataset}" for (dataset, run), sides in common.items() if not _one_machine(sides)]
     if elsewhere:
         said.append(
             "Not timed under the same conditions (processor, device, threads, one job at a time), so that no time is "
-            f"compared: {_some(elsewhere)}."
+            f"compared: {some_of(elsewhere, NAMED)}."
         )
     return said
 
@@ -152,11 +152,6 @@ def _one_machine(sides: Sides) -> bool:
 
 def _identity(result: PairResult) -> Identity:
     return result.repeats[0].identity
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def changes_table(changes: Sequence[Change], before: str, after: str, reserved: Sequence[str] = ()) -> Table:

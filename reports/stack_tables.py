@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from benchmarks.stack_record import AlignedStack, Crop, StackAlignment
-from reports.numbers import NOT_AVAILABLE, fixed_digits
+from reports.numbers import NOT_AVAILABLE, fixed_digits, some_of
 from reports.study import Study
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
@@ -88,10 +88,5 @@ def _caption(stack: StackAlignment) -> str:
     if stack.step_pixels > 1:
         parts.append(f"Points are followed every {stack.step_pixels} pixels.")
     if stack.unlinked:
-        parts.append(f"No run kept a transform of {_some(stack.unlinked)}: the stack may be longer.")
+        parts.append(f"No run kept a transform of {some_of(stack.unlinked, NAMED)}: the stack may be longer.")
     return " ".join(parts)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

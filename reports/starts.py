@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.aggregation import PairKey
-from benchmarks.records import Status
 from benchmarks.recovery import RMSE_BACK, Recovery, recoveries
 from reports.numbers import NOT_AVAILABLE
+from reports.statistics.ranks import NOT_TRIED
 from reports.statistics.shares import Share
 from reports.study import Run, Study, once_per_study
 from reports.table import Cell, Row, Table, number_columns, text_columns
@@ -20,8 +20,6 @@ from reports.table import Cell, Row, Table, number_columns, text_columns
 LEAST_LEVELS = 4
 # Share of successes up to which a start counts as captured.
 CAPTURED = 0.9
-# Ends of jobs that say nothing about a start.
-NOT_TRIED = (Status.UNAVAILABLE, Status.UNSUPPORTED)
 
 
 @dataclass(frozen=True)

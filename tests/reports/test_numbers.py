@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 
 from benchmarks.catalogue import METRICS
-from reports.numbers import Spread, certain_digits, fixed_digits, mean_and_sd, median_and_quartiles, spread_of
+from reports.numbers import (
+    Spread,
+    certain_digits,
+    fixed_digits,
+    mean_and_sd,
+    median_and_quartiles,
+    some_of,
+    spread_of,
+)
 
 
 def test_spread_of_known_numbers_passes_over_undefined_ones() -> None:
@@ -59,3 +67,7 @@ def test_without_an_uncertainty_digits_are_those_of_the_catalogue() -> None:
 
 def test_rounded_zero_has_no_sign() -> None:
     assert fixed_digits(-0.0001, 3) == "0.000"
+
+
+def test_what_is_not_named_is_counted() -> None:
+    assert [some_of("abcde"[:n], 3) for n in (0, 2, 3, 5)] == ["", "a, b", "a, b, c", "a, b, c and 2 more"]
