@@ -16,13 +16,14 @@ from msgspec import structs
 from pydantic import TypeAdapter
 
 from benchmarks.config import Config
-from benchmarks.frozen import Frozen, decoded, indented
+from benchmarks.frozen import Frozen, Value, decoded, indented
 from benchmarks.gates import GateResult, evaluate_gates
 from benchmarks.noise import Calibration, NoiseFloors
 from benchmarks.records import RunRecord
 from benchmarks.stack_record import StackAlignment
 from reports.document import Background, report_text
 from reports.galleries import Pictures
+from reports.private_paths import without_paths
 from reports.study import Study
 
 # Each with a folder per run, named by its config.
@@ -31,8 +32,6 @@ FIGURES = Path("docs", "figures")
 # The run that the README shows.
 MAIN = "embedded"
 RECORDS, CONFIG, RUN = "records.jsonl.xz", "config.yaml", "run.json"
-# Two or more folders from the root of a file system: where somebody's files lie is nobody else's business.
-_ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'`,;:]+/)+")
 _PICTURES = TypeAdapter(dict[str, Pictures])
 
 
@@ -98,15 +97,17 @@ class PublishedRun:
             if one.host in names
         )
         facts = RunFacts(
-            command=without_paths(background.command),
+            command=background.command,
             descriptions=dict(background.descriptions),
             calibrations=calibrations,
             stacks=background.stacks,
             pictures=_PICTURES.dump_python(dict(pictures), mode="json"),
             left_out=background.left_out,
         )
-        kept = tuple(_public(record, names) for record in records)
-        return cls(Config.model_validate(without_paths(config.model_dump(mode="json"))), kept, facts)
+        subjects = _public_subjects(records)
+        kept = tuple(_public(record, names, subjects) for record in records)
+        shown = Config.model_validate(without_paths(config.model_dump(mode="json")))
+        return cls(shown, kept, _without_paths(facts))
 
     @property
     def name(self) -> str:
@@ -170,32 +171,32 @@ def _load(folder: Path) -> PublishedRun:
     )
 
 
-def without_paths(value: Any) -> Any:
-    """Return text, or nested text, with the folders of absolute paths left out."""
-    if isinstance(value, str):
-        return _ABSOLUTE.sub("…/", value)
-    if isinstance(value, Mapping):
-        return {key: without_paths(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(without_paths(one) for one in value)
-    return value
-
-
-def _public(record: RunRecord, names: Mapping[str, str]) -> RunRecord:
-    failure = record.failure
-    shown = structs.replace(failure, detail="", message=without_paths(failure.message)) if failure else None
-    circumstances = {"host": names[record.provenance.host], "environment": ""}
-    identity = {
-        "params": without_paths(record.identity.params),
-        "dataset_params": without_paths(record.identity.dataset_params),
-    }
-    return structs.replace(
+def _public(record: RunRecord, hosts: Mapping[str, str], subjects: Mapping[str, str]) -> RunRecord:
+    failure = structs.replace(record.failure, detail="") if record.failure else None
+    shown = structs.replace(
         record,
-        failure=shown,
-        identity=structs.replace(record.identity, **identity),
-        provenance=structs.replace(record.provenance, **circumstances),
-        effective=without_paths(record.effective),
-        schedule=without_paths(record.schedule),
-        statistics=without_paths(record.statistics),
+        failure=failure,
+        identity=structs.replace(
+            record.identity, subjects=tuple(subjects[name] for name in record.identity.subjects)
+        ),
+        provenance=structs.replace(record.provenance, host=hosts[record.provenance.host], environment=""),
         trace=(),
     )
+    return _without_paths(shown)
+
+
+def _public_subjects(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Return what each subject is called without the folders of its files; numbered where several are called alike."""
+    subjects = sorted({name for record in records for name in record.identity.subjects})
+    alike: dict[str, list[str]] = {}
+    for name in subjects:
+        alike.setdefault(without_paths(name), []).append(name)
+    return {
+        name: shown if len(names) == 1 else f"{shown} ({number})"
+        for shown, names in alike.items()
+        for number, name in enumerate(names, start=1)
+    }
+
+
+def _without_paths(value: Value) -> Value:
+    return msgspec.convert(without_paths(msgspec.to_builtins(value)), type(value))

@@ -12,13 +12,15 @@ from msgspec import structs
 
 from benchmarks.config import Config
 from benchmarks.frozen import indented
+from benchmarks.gradient_record import GradientCheck
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Failure, Status
 from reports.build import build_report
 from reports.document import Background
 from reports.publish import BEGIN, END, PublishError, publish, published_texts, render
-from reports.published import MAIN, RECORDS, load_published, without_paths
+from reports.published import MAIN, RECORDS, PublishedRun, load_published
 
+REPOSITORY = Path(__file__).parents[2]
 BACKGROUND = Background("the command", {}, 0, NoiseFloors())
 
 
@@ -200,7 +202,40 @@ def test_nothing_private_is_published(run: tuple[Any, ...], repository: Path) ->
     assert len({record.provenance.host for record in kept.records}) == 2
 
 
-def test_relative_paths_and_addresses_stay() -> None:
-    kept = ["configs/x.yaml", "https://a.org/b/c", "1/2", "a / b"]
-    assert without_paths(kept) == kept
-    assert without_paths({"path": "/data/set/list.csv"}) == {"path": "…/list.csv"}
+def test_no_field_of_what_is_published_keeps_a_path(run: tuple[Any, ...], repository: Path) -> None:
+    folder, config, records = run
+    note = "left out: OSError:/home/somebody/x"
+    records = [
+        structs.replace(
+            record,
+            identity=structs.replace(
+                record.identity, subjects=("/home/somebody/s1/T1", "/home/somebody/s2/T1")
+            ),
+            gradient_check=GradientCheck(note=note),
+        )
+        for record in records
+    ]
+    said = {"set": "Pairs listed in '/home/somebody else/list.csv'."}
+    left_out = ("other: no such file: /home/somebody/x",)
+    background = replace(BACKGROUND, descriptions=said, left_out=left_out)
+    publish(folder, repository, config, records, background)
+    (kept,) = load_published(repository)
+    shown = indented(kept.facts) + b"".join(msgspec.json.encode(record) for record in kept.records)
+    assert b"somebody" not in shown
+    assert kept.facts.descriptions == {"set": "Pairs listed in '…/list.csv'."}
+    assert kept.facts.left_out == ("other: no such file: …/x",)
+    assert {record.gradient_check for record in kept.records} == {GradientCheck(note="left out: OSError:…/x")}
+    assert {record.identity.subjects for record in kept.records} == {("…/T1 (1)", "…/T1 (2)")}
+
+
+def test_what_is_published_already_is_kept_as_it_is() -> None:
+    for one in load_published(REPOSITORY):
+        facts = one.facts
+        background = Background(
+            facts.command, facts.descriptions, 0, NoiseFloors(facts.calibrations), stacks=facts.stacks,
+            left_out=facts.left_out,
+        )  # fmt: skip
+        again = PublishedRun.of(one.config, one.records, background, {})
+        assert again.records == one.records
+        assert again.config == one.config
+        assert structs.replace(again.facts, pictures=facts.pictures) == facts
