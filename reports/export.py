@@ -17,6 +17,7 @@ from benchmarks.aggregation import PairKey, PairResult
 from benchmarks.catalogue import METRICS
 from benchmarks.label_scores import LabelScores
 from benchmarks.records import COSTS, Identity, Provenance, RunRecord, Scores
+from reports.csv_cells import FORMULA, csv_cell
 from reports.study import Study
 
 # Few enough to stay in the processor's cache between reading them and writing them.
@@ -79,7 +80,7 @@ def _batch(records: Sequence[RunRecord]) -> pa.RecordBatch:
         **_read(_MADE, [record.provenance for record in records]),
         **_read(_WHICH, records),
     }
-    return pa.record_batch([_finite(found[name]) for name in _SCHEMA.names], schema=_SCHEMA)
+    return pa.record_batch([_shown(found[name]) for name in _SCHEMA.names], schema=_SCHEMA)
 
 
 def _read(columns: _Columns[Part], parts: Sequence[Part]) -> dict[str, pa.Array]:
@@ -101,8 +102,14 @@ def _shared(rows: Sequence[Scores]) -> dict[str, pa.Array]:
     return {name: column.take(order) for name, column in _numbers(_SCORES, list(distinct.values())).items()}
 
 
-def _finite(column: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_finite(column), column, None) if column.type == _NUMBER else column
+def _shown(column: pa.Array) -> pa.Array:
+    """Return a column without numbers that are not finite, and without text that acts as a formula."""
+    if column.type == _NUMBER:
+        return pc.if_else(pc.is_finite(column), column, None)
+    # Arrow tells at once that there is none, as nearly always.
+    if column.type == _TEXT and any(pc.any(pc.starts_with(column, first)).as_py() for first in FORMULA):
+        return pa.array([None if text is None else csv_cell(text) for text in column.to_pylist()], type=_TEXT)
+    return column
 
 
 def _conditions(identity: Identity) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.csv_cells import csv_text
 from reports.latex import latex_table
 from reports.markdown import escape, render_table
 from reports.names import file_safe
@@ -46,7 +47,7 @@ def write_tables(folder: Path, tables: Iterable[Table]) -> set[str]:
         stem = f"{FOLDER}/{file_safe(table.title.replace(': ', '-').replace(' ', '-'))}"
         text = {
             ".md": f"**{escape(table.title)}**\n\n{render_table(table)}\n",
-            ".csv": frame.to_csv(index=False, lineterminator="\n"),
+            ".csv": csv_text(frame),
             ".tex": latex_table(table),
         }
         for suffix, content in text.items():

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reports.csv_cells import csv_text
 from reports.figures.style import save
 from reports.galleries import FOLDER, Gallery, Picture
 from reports.names import file_safe
@@ -65,6 +66,6 @@ def write_plate(folder: Path, plate: Plate) -> Gallery:
         title = f"{plate.title}, {drawing.part}" if drawing.part else plate.title
         picture = Picture(str(path), title)
         save(drawing.figure, folder / picture.path, folder / picture.vector)
-        drawing.data.to_csv(folder / picture.data, index=False, lineterminator="\n", encoding="utf-8")
+        (folder / picture.data).write_text(csv_text(drawing.data), encoding="utf-8", newline="\n")
         pictures.append(picture)
     return Gallery(plate.title, plate.caption, tuple(pictures), plate.folded)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.csv_cells import csv_text
 from reports.figures.layout import balanced
 from reports.figures.style import label_text, look_of, new_figure, styled
 from reports.history import Trend
@@ -62,7 +63,7 @@ def save_history(trend: Trend, path: Path) -> str:
                 fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0
             )
         figure.savefig(path)
-    data.to_csv(path.with_suffix(".csv"), index=False, lineterminator="\n")
+    path.with_suffix(".csv").write_text(csv_text(data), encoding="utf-8", newline="\n")
     better = {
         "higher": "higher is better",
         "lower": "lower is better",

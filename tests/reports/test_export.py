@@ -37,6 +37,20 @@ def test_csv_has_a_row_per_record_with_its_numbers(make: Make, make_config: Make
     assert frame["failure_message"][2] == 'said "no"\nand more'
 
 
+def test_no_text_of_the_csv_acts_as_a_formula(make: Make, make_config: MakeConfig) -> None:
+    records = [
+        make("a", "-1.5", kind="=HYPERLINK(1)", status=Status.FAILED, message="@SUM(A1)"),
+        make("b", "-1.5", dice=-0.5),
+    ]
+    text = results_csv(Study.of(make_config("a", "b"), records)).decode()
+    frame = pd.read_csv(io.StringIO(text), dtype=str)
+    assert list(frame["kind"]) == ["'=HYPERLINK(1)", "kind"]
+    assert list(frame["pair_id"]) == ["-1.5", "-1.5"]
+    assert frame["failure_message"][0] == "'@SUM(A1)"
+    assert frame["failure_message"].isna()[1]
+    assert frame["dice"][1] == "-0.5"
+
+
 def test_csv_without_records_is_empty(make_config: MakeConfig) -> None:
     assert results_csv(Study.of(make_config(), [])) == b""
 

@@ -72,6 +72,15 @@ def test_every_format_holds_the_same_numbers(tmp_path: Path) -> None:
     assert "**0.80 ± 0.10**" in by_suffix[".md"].read_text(encoding="utf-8")
 
 
+def test_no_cell_of_a_csv_acts_as_a_formula(tmp_path: Path) -> None:
+    table = Table("T", (Column("@run", "left"), Column("x")), (Row((Cell("=1+1"), Cell("-0.5"))),))
+    paths = write_tables(tmp_path, [table])
+    (path,) = (tmp_path / path for path in paths if path.endswith(".csv"))
+    assert path.read_text(encoding="utf-8") == "'@run,x\n'=1+1,-0.5\n"
+    (path,) = (tmp_path / path for path in paths if path.endswith(".parquet"))
+    assert pd.read_parquet(path)["@run"].tolist() == ["=1+1"]
+
+
 def test_hostile_titles_stay_in_the_folder(tmp_path: Path) -> None:
     table = Table("../../up", (Column("Run"),), ())
     (tmp_path / "in").mkdir()
