@@ -12,19 +12,31 @@ from reports.table import Cell, Row, Table
 # Letters that begin markup wherever they stand; an underscore does so at the edge of a word alone, and a
 # bracket where an address follows.
 MARKUP = re.compile(r"[\\`*|~]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+# What begins a heading, an item of a list or a rule, or underlines a heading, where a line begins with it.
+BLOCK = re.compile(r"#|[-+=](?=[-=\s]|\Z)|(?P<number>[0-9]+)(?=[.)](?:\s|\Z))")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;"}
 
 
 def escape(text: str) -> str:
-    """Return text that renders as itself, on one line, inside a table too."""
+    """Return text that renders as itself, on one line, wherever that begins."""
+    shown = escape_within(text)
+    if (found := BLOCK.match(shown)) is None:
+        return shown
+    place = len(found["number"] or "")
+    return f"{shown[:place]}\\{shown[place:]}"
+
+
+def escape_within(text: str) -> str:
+    """Return text that renders as itself, on one line that begins with something else, as inside a table."""
     shown = "".join(ENTITIES.get(letter, letter) for letter in one_line(text))
     return MARKUP.sub(lambda found: f"\\{found.group()}", shown)
 
 
 def one_line(text: str) -> str:
     """Return text without line breaks and without letters that control the display."""
-    spaced = re.sub(r"\s+", " ", text).strip()
-    return "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"))
+    spaced = re.sub(r"\s+", " ", text)
+    shown = "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"))
+    return shown.strip()
 
 
 def code_block(text: str, language: str) -> str:
@@ -36,14 +48,14 @@ def code_block(text: str, language: str) -> str:
 
 def details(summary: str, body: str) -> str:
     """Return a part that is folded until a reader opens it."""
-    return f"<details>\n<summary>{escape(summary)}</summary>\n\n{body}\n\n</details>"
+    return f"<details>\n<summary>{escape_within(summary)}</summary>\n\n{body}\n\n</details>"
 
 
 def render_table(table: Table) -> str:
     """Return a table with its caption below; reference rows in italics, best values bold."""
     grid = tabulate(
         [[_cell(cell, row) for cell in row.cells] for row in table.rows],
-        headers=[escape(column.heading) for column in table.columns],
+        headers=[escape_within(column.heading) for column in table.columns],
         tablefmt="pipe",
         disable_numparse=True,
         colalign=[column.align for column in table.columns],
@@ -52,7 +64,7 @@ def render_table(table: Table) -> str:
 
 
 def _cell(cell: Cell, row: Row) -> str:
-    text = escape(cell.text)
+    text = escape_within(cell.text)
     if not text:
         return ""
     if cell.link:

@@ -53,6 +53,34 @@ def test_names_are_shown_as_they_are(text: str, escaped: str) -> None:
     assert escape(text) == escaped
 
 
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("# Heading", r"\# Heading"),
+        ("- item", r"\- item"),
+        ("+ x", r"\+ x"),
+        ("---", r"\---"),
+        ("- - -", r"\- - -"),
+        ("===", r"\==="),
+        ("1. one", r"1\. one"),
+        ("12) twelve", r"12\) twelve"),
+        ("-", r"\-"),
+        ("\u200b # Heading", r"\# Heading"),
+        ("a # b - c 1. d", "a # b - c 1. d"),
+        ("-0.5 mm", "-0.5 mm"),
+        ("+0.5", "+0.5"),
+        ("0.5 [0.3, 0.7]", "0.5 [0.3, 0.7]"),
+        ("2026-01-02", "2026-01-02"),
+        ("3 pairs", "3 pairs"),
+    ],
+)
+def test_no_text_begins_a_heading_a_list_or_a_rule(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+    (row,) = render_table(Table("T", (Column("x", "left"),), (Row((Cell(text),)),))).splitlines()[2:]
+    assert row.strip("| ") == one_line(text)
+    assert details(text, "body").splitlines()[1] == f"<summary>{one_line(text)}</summary>"
+
+
 @given(st.text())
 def test_no_text_ends_a_cell_or_a_line_or_opens_a_tag(text: str) -> None:
     shown = escape(text)
