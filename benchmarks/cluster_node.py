@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Condition, Lock
+from threading import Condition, Lock, Timer
 
 from distributed import Worker, WorkerPlugin, get_worker
 
@@ -24,6 +25,8 @@ from datasets.fetching import FetchRequest
 
 DATA_VARIABLE = "REGBENCH_DATA_DIR"
 LONGEST_LOG = 256 * 1024
+# After so long without a job, processes and files make way; another job would have new ones.
+_IDLE_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Node(WorkerPlugin):
         self._job_ended = Condition(self._lock)
         self._running = 0
         self._local: LocalWorkers | None = None
+        self._idle: Timer | None = None
         self._left = False
         self._versions: dict[str, Mapping[str, str]] = {}
         self._log_ends: dict[Path, int] = {}
@@ -90,11 +94,10 @@ class Node(WorkerPlugin):
         )
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
-        """End the isolated processes with whatever they are doing."""
+        """End the isolated processes with whatever they are doing, and leave nothing on the node."""
         with self._lock:
             self._left = True
-            if self._local is not None:
-                self._local.stop()
+            self._end_workers()
 
     def run(self, job: Job, slots: Mapping[str, int]) -> Delivery:
         """Run one job.
@@ -113,7 +116,7 @@ class Node(WorkerPlugin):
             return Delivery(refusal, self._files(refusal), {})
         with self._workers(max(self._threads, slots.get(self._host, 0))) as workers:
             record = workers.schedule(job).result()
-        return Delivery(record, self._files(record), self._new_log_text())
+            return Delivery(record, self._files(record), self._new_log_text())
 
     @contextmanager
     def _workers(self, concurrent_jobs: int) -> Iterator[LocalWorkers]:
@@ -127,19 +130,36 @@ class Node(WorkerPlugin):
                 self._job_ended.wait()
             workers = self._renewed(concurrent_jobs)
             self._running += 1
+            if self._idle is not None:
+                self._idle.cancel()
         try:
             yield workers
         finally:
             with self._job_ended:
                 self._running -= 1
                 self._job_ended.notify_all()
+                if not self._running:
+                    # Nobody tells a node that the run's own process was killed.
+                    self._idle = Timer(_IDLE_S, self._end_if_idle)
+                    self._idle.daemon = True
+                    self._idle.start()
+
+    def _end_if_idle(self) -> None:
+        with self._lock:
+            if not self._running:
+                self._end_workers()
+
+    def _end_workers(self) -> None:
+        if self._local is not None:
+            self._local.stop()
+            self._local = None
+            shutil.rmtree(self._settings.results, ignore_errors=True)
 
     def _renewed(self, concurrent_jobs: int) -> LocalWorkers:
         if self._left:
             raise NodeLeftError("this node has left the run")
         if self._local is not None and concurrent_jobs > self._settings.concurrent_jobs:
-            self._local.stop()
-            self._local = None
+            self._end_workers()
         if self._local is None:
             largest = max(concurrent_jobs, self._settings.concurrent_jobs)
             self._settings = replace(self._settings, concurrent_jobs=largest)

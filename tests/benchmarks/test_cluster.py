@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
 import dask
+import psutil
 import pytest
 import yaml
 from distributed import LocalCluster
@@ -164,11 +166,29 @@ def test_a_job_ends_in_peace_when_more_slots_come_to_its_host(toy_config, tmp_pa
         asked.wait()
         go.write_text("go")
         records = [first.result().record, second.result().record]
+    assert (tmp_path / "run").is_dir()
     node.teardown(worker)
+    assert not (tmp_path / "run").exists()
     assert [record.status for record in records] == [Status.OK, Status.OK]
     assert [record.provenance.concurrent_jobs for record in records] == [1, 2]
     with pytest.raises(NodeLeftError):
         node.run(jobs["shift"], {"host": 2})
+
+
+def test_a_node_that_gets_no_more_jobs_keeps_neither_processes_nor_files(toy_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.cluster_node._IDLE_S", 0.01)
+    config = toy_config("Shift", **ONE_PAIR, timing={"warmup": 0})
+    (job,) = make_plan(config, tmp_path, "toy.yaml").jobs
+    before = psutil.Process().children()
+    node = Node(run_settings(config, tmp_path, tmp_path), "run", FetchRequest())
+    node.setup(SimpleNamespace(state=SimpleNamespace(nthreads=1), ip="host", local_directory=str(tmp_path)))
+    for _ in range(2):
+        assert node.run(job, {}).record.status is Status.OK
+        give_up = time.monotonic() + 60
+        while (tmp_path / "run").exists():
+            assert time.monotonic() < give_up
+            os.sched_yield()
+    assert psutil.Process().children() == before
 
 
 def test_a_job_that_kills_every_worker_becomes_a_record(run_on, toy_config, tmp_path):
