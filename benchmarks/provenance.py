@@ -115,6 +115,8 @@ class Witness:
             cpu_mhz=first.cpu_mhz,
             cpu_mhz_after=after.cpu_mhz,
             concurrent_jobs=run.concurrent_jobs,
+            warmup=run.warmup,
+            fresh_workers=run.fresh_workers,
             host=platform.node(),
             started_utc=first.utc,
         )

@@ -172,6 +172,10 @@ class Provenance(Frozen, kw_only=True):
         One-minute load of the machine when the job started.
     concurrent_jobs : int
         Jobs allowed to run at once; timings are comparable at 1 alone.
+    warmup : int
+        Untimed registrations before the first timed one.
+    fresh_workers : bool
+        Whether the job had a process of its own.
     host, started_utc : str
         Hostname; ISO 8601 time when the job started.
     environment : str
@@ -194,6 +198,8 @@ class Provenance(Frozen, kw_only=True):
     effective_threads: dict[str, int]
     load_average: float
     concurrent_jobs: int
+    warmup: int
+    fresh_workers: bool
     host: str
     started_utc: str
     environment: str = ""

@@ -143,7 +143,13 @@ def rerun(
     }
     label = next((job.run for job in manifest.jobs if job.job_id == record.job_id), identity.run)
     job = Job(record.job_id, identity, _limits(config, label), keep_panels=False, keep_transform=False)
-    settings = replace(run_settings(config, cache_root, scratch), device=identity.device, concurrent_jobs=1)
+    settings = replace(
+        run_settings(config, cache_root, scratch),
+        device=identity.device,
+        concurrent_jobs=1,
+        warmup=record.provenance.warmup,
+        fresh_workers=record.provenance.fresh_workers,
+    )
     store = RecordStore(scratch / "records.jsonl")
     with LocalWorkers(settings) as workers:
         run_jobs([job] * repeats, workers, store, lambda _: None, lambda _: None)

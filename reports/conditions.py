@@ -124,7 +124,7 @@ def _circumstances(study: Study) -> list[Provenance]:
 
 _MADE_ALIKE = attrgetter(
     *("commit", "dirty", "python", "platform", "cpu", "cores", "memory_mib", "gpu", "concurrent_jobs"),
-    *("host", "packages", "effective_threads"),
+    *("warmup", "fresh_workers", "host", "packages", "effective_threads"),
 )
 
 
@@ -194,10 +194,12 @@ def _short(value: Any) -> str:
 
 
 def _timing(study: Study) -> str:
-    timing = study.config.timing
-    at_once = max(one.concurrent_jobs for one in _circumstances(study))
+    made = _circumstances(study)
+    at_once = max(one.concurrent_jobs for one in made)
     jobs = "one job at a time" if at_once == 1 else f"up to {at_once} jobs at once"
-    return f"repeats {timing.repeats}, warm-up {timing.warmup}, {jobs}, order shuffled"
+    processes = _distinct(made, lambda p: ", each in a process of its own" if p.fresh_workers else "")
+    warmup = _distinct(made, lambda p: str(p.warmup))
+    return f"repeats {study.config.timing.repeats}, warm-up {warmup}, {jobs}{processes}, order shuffled"
 
 
 def _load(records: Sequence[RunRecord]) -> str:

@@ -159,6 +159,8 @@ _MADE: _Columns[Provenance] = {
     "commit": (_TEXT, attrgetter("commit")),
     "dirty": (_TRUTH, attrgetter("dirty")),
     "concurrent_jobs": (_WHOLE, attrgetter("concurrent_jobs")),
+    "warmup": (_WHOLE, attrgetter("warmup")),
+    "fresh_workers": (_TRUTH, attrgetter("fresh_workers")),
     "load_average": (_NUMBER, attrgetter("load_average")),
     "started_utc": (_TEXT, attrgetter("started_utc")),
 }

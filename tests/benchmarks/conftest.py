@@ -75,6 +75,8 @@ def make_record():
             "effective_threads": {},
             "load_average": 0.1,
             "concurrent_jobs": 1,
+            "warmup": 1,
+            "fresh_workers": False,
             "host": "here",
             "started_utc": "2026-01-01T00:00:00.000+00:00",
         }

@@ -27,6 +27,8 @@ PROVENANCE = Provenance(
     effective_threads={},
     load_average=0.0,
     concurrent_jobs=1,
+    warmup=1,
+    fresh_workers=False,
     host="host",
     started_utc="2026-01-01T00:00:00Z",
 )

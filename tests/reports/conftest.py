@@ -83,6 +83,8 @@ def make() -> Callable[..., RunRecord]:
             "effective_threads": {"openblas": 2},
             "load_average": 0.5,
             "concurrent_jobs": 1,
+            "warmup": 1,
+            "fresh_workers": False,
             "host": "host",
             "started_utc": "2026-01-02T03:04:05.678+00:00",
         }
