@@ -106,7 +106,7 @@ def report_text(
     parts += _advice(study, background)
     parts += ["## How to read this", HOW_TO_READ.rstrip()]
     if gates:
-        parts += _section(gates_table(gates))
+        parts += _section(gates_table(gates, study, background.noise))
     parts += _results(study, background, pictures)
     parts += _evidence(study, background.noise)
     parts.append("## Time and memory")

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.aggregation import TIMES
 from benchmarks.config import Config
 from benchmarks.gates import GateResult
+from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
+from reports.noise_floor import NO_CALIBRATION, noise_floor
 from reports.study import Records, Study, once_per_study
 from reports.table import Cell, Column, Row, Table, plain_row, text_columns
 
 NAMED_PAIRS = 3
 
 
-def gates_table(results: Sequence[GateResult]) -> Table:
-    """Return one row per gate: PASS or FAIL, and the numbers that decided."""
+def gates_table(results: Sequence[GateResult], study: Study, noise: NoiseFloors = NO_CALIBRATION) -> Table:
+    """Return one row per gate: PASS or FAIL, and the numbers that decided.
+
+    Parameters
+    ----------
+    results : sequence of GateResult
+        What became of the gates of the study's config.
+    study : Study
+        What they judged.
+    noise : NoiseFloors
+        How far times of equals lie apart, which gates on times do not know of.
+    """
     return Table(
         "Gates",
         (
@@ -33,7 +46,21 @@ def gates_table(results: Sequence[GateResult]) -> Table:
             )
             for result in results
         ),
-        "A gate without an ok result on each of its pairs fails.",
+        f"A gate without an ok result on each of its pairs fails.{_noise_of_gates(study, noise)}",
+    )
+
+
+def _noise_of_gates(study: Study, noise: NoiseFloors) -> str:
+    """Return a sentence on gates that judge times, with a space before it; empty where there are none."""
+    if not any(getattr(gate, "metric", "") in TIMES for gate in study.config.gates):
+        return ""
+    floors = {dataset: noise_floor(study, dataset, noise) for dataset in study.datasets}
+    known = [f"{floor:.3g}× on {dataset}" for dataset, floor in floors.items() if floor is not None]
+    if not known:
+        return " Gates on times: the noise floor was not measured (python -m benchmarks calibrate)."
+    return (
+        f" Gates on times: forward times of a run and itself lie up to {', '.join(known)} apart; within that, PASS and "
+        "FAIL are chance."
     )
 
 

@@ -87,7 +87,11 @@ def _show(folder: ResultsFolder, loaded: _Loaded, meanwhile: Meanwhile | None) -
     tables += [table for dataset in study.datasets if (table := kind_table(study, dataset))]
     tables += timing_tables(config, study, noise)
     tables += [*scaling_tables(config, study, noise), *stack_tables(study, stacks)]
-    verdicts = (failures_table(config, study), divergence_table(config, study), gates_table(gates))
+    verdicts = (
+        failures_table(config, study),
+        divergence_table(config, study),
+        gates_table(gates, study, noise),
+    )
     tables += [table for table in verdicts if table.rows]
     for table in tables:
         console.print(terminal_table(table))

@@ -172,7 +172,9 @@ def _opening(study: Study, background: Background, gates: Sequence[GateResult]) 
         for dataset in study.datasets
     ]
     parts = [_section("Which backend to choose", [], []) | {"lists": advice}] if advice else []
-    return parts + ([_section("Gates", [], [plain_table(gates_table(gates))])] if gates else [])
+    if gates:
+        parts.append(_section("Gates", [], [plain_table(gates_table(gates, study, background.noise))]))
+    return parts
 
 
 def _evidence(study: Study, noise: NoiseFloors) -> list[dict[str, Any]]:
