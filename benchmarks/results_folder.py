@@ -218,9 +218,13 @@ class ResultsFolder:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            missing = (
+                f"{Path(error.filename).name} is not there" if self.store.size_bytes else "holds no run yet"
+            )
             raise ConfigError(
-                f"{self.path}: holds no run yet; start one with 'python -m benchmarks run'"
+                f"{self.path}: {missing}; 'python -m benchmarks run' with its config begins it, and repeats nothing "
+                "that is done"
             ) from None
         except (ValueError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())

@@ -134,7 +134,10 @@ def _run_row(records: Sequence[RunRecord]) -> tuple[str, ...]:
 
 
 def _params(records: Sequence[RunRecord]) -> str:
-    """Return the parameters of a run on most of its pairs, and how they differ on the others."""
+    """Return the parameters of a run on most of its pairs, and how they differ on the others.
+
+    One that is None, which leaves a choice to the backend, is named only where another pair sets it.
+    """
     encode = msgspec.json.Encoder(order="sorted").encode
     variants: dict[bytes, dict[str, Any]] = {}
     where: dict[bytes, dict[str, None]] = {}
@@ -146,7 +149,7 @@ def _params(records: Sequence[RunRecord]) -> str:
             variants[key] = params
         where.setdefault(key, {})[record.identity.pair_id] = None
     first, *others = sorted(variants, key=lambda key: -len(where[key]))
-    said = [_pairs(variants[first])]
+    said = [_pairs({name: value for name, value in variants[first].items() if value is not None})]
     for key in others:
         pairs = list(where[key])
         named = ", ".join(pairs[:NAMED_PAIRS]) + (", …" if len(pairs) > NAMED_PAIRS else "")

@@ -29,6 +29,8 @@ from benchmarks.records import RunRecord, Track
 from reports.statistics.bootstrap import SubjectBootstrap
 
 TRACK_ORDER: tuple[Track, ...] = ("matched", "recommended", "reference")
+# The backend that applies the known transform.
+TRUTH = "truth"
 # The backend that leaves the pair as it is, and what its row, or one made from the start, is called.
 IDENTITY = "identity"
 BEFORE = "before"

@@ -26,7 +26,7 @@ from reports.numbers import (
 )
 from reports.outstanding import NEAR_MARK, NEAR_NOTE, find_outstanding
 from reports.statistics.bootstrap import FloatArray, Interval
-from reports.study import BEFORE, IDENTITY, TRACK_ORDER, Records, Run, Study, once_per_study
+from reports.study import BEFORE, IDENTITY, TRACK_ORDER, TRUTH, Records, Run, Study, once_per_study
 from reports.table import Cell, Row, Table, number_columns, text_columns
 
 # Overlap and target registration error lead: similarity alone is a poor surrogate of accuracy, so RMSE is
@@ -166,10 +166,11 @@ def ordered_runs(study: Study, dataset: str) -> list[Run]:
 
 @dataclass(frozen=True)
 class _Column:
-    """The cells of a metric, and why no run could be told from the best; empty where some could."""
+    """The cells of a metric, whether it misleads, and why no run could be told from the best; empty if some could."""
 
     cells: tuple[Cell, ...]
     marked: bool
+    misleads: bool
     shortage: str
 
 
@@ -183,10 +184,11 @@ def _column(
 ) -> _Column:
     spreads = [spread for row in rows if not row.run.reference and (spread := row.spreads[metric.name])]
     digits = certain_digits(spreads, metric)
+    misleads = _misleads(rows, metric)
     outstanding = [
         find_outstanding(study, dataset, metric, _comparable(rows, metric, digits, statistic, track), floor)
         for track in dict.fromkeys(row.run.track for row in rows if not row.run.reference)
-        if metric.name not in UNRANKED
+        if metric.name not in UNRANKED and not misleads
     ]
     best = frozenset().union(*(found.best for found in outstanding))
     near = frozenset().union(*(found.near for found in outstanding))
@@ -196,7 +198,17 @@ def _column(
         if statistic == "mean_interval" and row.spreads[metric.name] and metric.name not in TIMES:
             interval = study.bootstrap(dataset).interval(_values(study, dataset, row.run, metric))
         cells.append(_score_cell(row, metric, digits, statistic, interval, (best, near)))
-    return _Column(tuple(cells), bool(near), next((o.shortage for o in outstanding if o.shortage), ""))
+    short = next((one.shortage for one in outstanding if one.shortage), "")
+    return _Column(tuple(cells), bool(near), misleads, short)
+
+
+def _misleads(rows: Iterable[_Scores], metric: Metric) -> bool:
+    """Tell whether the true transform scores worse than nothing done, as similarity does across contrasts."""
+    by_backend = {row.run.backend: row.spreads[metric.name] for row in rows if row.run.reference}
+    start, truth = by_backend.get(IDENTITY), by_backend.get(TRUTH)
+    if start is None or truth is None or start.n != truth.n:
+        return False
+    return truth.mean > start.mean if metric.better == "lower" else truth.mean < start.mean
 
 
 def _values(study: Study, dataset: str, run: Run, metric: Metric) -> FloatArray:
@@ -231,6 +243,15 @@ def _caption(
         said += forward_alone(floor)
     if unranked := [metric.title for metric in metrics if metric.name in UNRANKED]:
         said += f" {' and '.join(unranked)}: none is called best, since doing nothing would be."
+    misleading = [
+        metric.title
+        for metric, column in zip(metrics, columns, strict=True)
+        if column.misleads and metric.name not in UNRANKED
+    ]
+    if misleading:
+        said += (
+            f" {' and '.join(misleading)}: none is called best, since the true transform is worse than none."
+        )
     if any(column.marked for column in columns):
         said += f" {NEAR_MARK}: {NEAR_NOTE}"
     if short := next((column.shortage for column in columns if column.shortage), ""):

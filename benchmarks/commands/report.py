@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.commands.shared import ConfigArgument, OnlyOption, ResultsOption, SetOption, usage_errors
-from benchmarks.config_file import load_config
+from benchmarks.config_file import ConfigError, load_config
 from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.selection import parse_filters
 
@@ -29,6 +29,12 @@ def report(
 
         # Read twice, while a run may go on.
         size = folder.store.size_bytes
+        if not size:
+            folder.begun()
+            raise ConfigError(
+                f"{folder.path}: no job has a record yet, so that there is nothing to report; "
+                "'python -m benchmarks run' makes them"
+            )
 
         def read() -> StoredRun:
             stored = folder.load(size).shown_as(asked)

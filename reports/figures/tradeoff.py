@@ -19,10 +19,9 @@ from reports.figures.drawing import Drawing, Plate
 from reports.figures.placement import Box, box_of, place_labels, struck
 from reports.figures.style import FAINT, MOST_NAMED, Look, label_text, look_of, new_figure
 from reports.numbers import Spread, fixed_digits, spread_of
-from reports.study import Study
+from reports.study import TRUTH, Study
 
 ACCURACY = ("dice", "tre_mm")
-TRUTH = "truth"
 AXES_WIDTH_IN = 5.2
 HEIGHT_IN = 4.4
 MARKER_POINTS = 8.0

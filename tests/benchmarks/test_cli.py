@@ -144,6 +144,18 @@ def test_report_of_what_never_ran_is_a_usage_error(write_config, command):
     assert "holds no run yet" in done.stderr
 
 
+def test_a_report_of_records_that_are_gone_leaves_the_last_one(write_config, command, tmp_path):
+    config = write_config("Shift")
+    assert command("run", config).returncode == 0
+    folder = tmp_path / "results" / "toy"
+    report = (folder / "report.md").read_bytes()
+    (folder / "records.jsonl").unlink()
+    done = command("report", config)
+    assert done.returncode == 2
+    assert "no job has a record yet" in done.stderr
+    assert (folder / "report.md").read_bytes() == report
+
+
 def test_validate_counts_what_would_run(write_config, command, tmp_path):
     done = command("validate", write_config("Shift"), "--set", "timing.repeats=3", results=False)
     assert done.returncode == 0

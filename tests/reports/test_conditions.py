@@ -68,7 +68,7 @@ def test_parameters_of_each_run(make: Make, make_config: MakeConfig) -> None:
         "a",
         "matched",
         "a 1.2",
-        "iterations 60×40, step 0.25, mask None",
+        "iterations 60×40, step 0.25",
     ]
 
 

@@ -286,3 +286,25 @@ def test_a_config_chooses_its_columns_and_the_rest_is_further(make: Make, make_c
     (summary,), (further,) = summary_tables(config, records), further_tables(config, records)
     assert text_of(summary)[0][3:] == ["NCC", "Dice"]
     assert text_of(further)[0][3:] == ["RMSE", "Forward (s)"]
+
+
+def test_none_is_best_by_a_score_that_the_true_transform_makes_worse(
+    make: Make, make_config: MakeConfig
+) -> None:
+    """As NCC across contrasts: the more wrong, the less negative."""
+    records = [
+        make("start", track="reference", backend="identity", ncc=-0.5, dice=0.5),
+        make("truth", track="reference", backend="truth", ncc=-0.9, dice=0.9),
+        make("good", ncc=-0.8, dice=0.8),
+        make("bad", ncc=-0.6, dice=0.6),
+    ]
+    config = make_config("start", "truth", "good", "bad", report={"columns": ["ncc", "dice"]})
+    (table,) = summary_tables(config, records)
+    assert [[cell.bold for cell in row.cells[3:]] for row in table.rows] == [
+        [False, False],
+        [False, True],
+        [False, False],
+        [False, False],
+    ]
+    assert "NCC: none is called best, since the true transform is worse than none." in table.caption
+    assert "Dice: none" not in table.caption
