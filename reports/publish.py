@@ -25,8 +25,10 @@ BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 README, RESULTS = Path("README.md"), Path("RESULTS.md")
 # Reports of the runs other than the main one.
 PAGES = Path("docs", "protocols")
+# Slices and colour maps: in 256 colours they would lie in flat slabs.
+PICTURES = ("pairs/*",)
 # Megabytes: published only where the config asks for them.
-LARGE = ("pairs/*", "convergence/*")
+LARGE = (*PICTURES, "convergence/*")
 
 
 class PublishError(LookupError):
@@ -65,7 +67,8 @@ def publish(
     for path in sorted(set().union(*(found.paths for found in pictures.values()))):
         # Vector graphics would be most of what a clone has to load; a report of one's own has them.
         if not path.endswith(".pdf"):
-            _copy(folder / path, target / Path(path).relative_to("figures"))
+            colours_matter = _named(path, PICTURES)
+            _copy(folder / path, target / Path(path).relative_to("figures"), colours_matter=colours_matter)
     PublishedRun.of(config, records, background, pictures).store(root)
     render(root)
 
@@ -90,15 +93,25 @@ def _named(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file; of a picture keep a palette of 256 colours: a third of its size, and hardly a difference to see."""
+def _copy(source: Path, target: Path, *, colours_matter: bool) -> None:
+    """Copy a file; a PNG gets a palette of 256 colours, less than half its size, where that changes edges at most.
+
+    Parameters
+    ----------
+    source, target : Path
+        The file and its copy.
+    colours_matter : bool
+        Whether a colour may not be replaced by one near it: a palette then has to hold every colour.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix != ".png":
         shutil.copyfile(source, target)
         return
-    with Image.open(source) as picture:
-        small = picture.convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE)
-    small.save(target, optimize=True)
+    with Image.open(source) as opened:
+        picture = opened.convert("RGB")
+    if not colours_matter or picture.getcolors(PALETTE):
+        picture = picture.quantize(PALETTE, dither=Image.Dither.NONE)
+    picture.save(target, optimize=True)
 
 
 def render(root: Path) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import structs
+from PIL import Image
 
 from benchmarks.config import Config
 from benchmarks.frozen import indented
 from benchmarks.gradient_record import GradientCheck
 from benchmarks.noise import NoiseFloors
+from benchmarks.panels import write_panels
 from benchmarks.records import Failure, Status
 from reports.build import build_report
 from reports.document import Background
@@ -239,3 +242,24 @@ def test_what_is_published_already_is_kept_as_it_is() -> None:
         assert again.records == one.records
         assert again.config == one.config
         assert structs.replace(again.facts, pictures=facts.pictures) == facts
+
+
+def test_slices_keep_all_their_colours_and_charts_no_more_than_a_palette(
+    run: tuple[Any, ...], repository: Path, make_panel: Callable[..., Any]
+) -> None:
+    folder, config, records = run
+    panel = make_panel(shape=(160, 120))
+    write_panels(folder / "a.npz", {"image": panel})
+    chosen = config.figures.model_copy(update={"published": ("pairs/*", "times/*")})
+    kept = [structs.replace(record, artefacts={"panels": "a.npz"}) for record in records]
+    publish(folder, repository, config.model_copy(update={"figures": chosen}), kept, BACKGROUND)
+    figures = repository / "docs" / "figures" / MAIN
+    (chart,) = (figures / "times").glob("*.png")
+    with Image.open(chart) as picture:
+        assert picture.mode == "P"
+    colourful = []
+    for path in (figures / "pairs").rglob("*.png"):
+        with Image.open(path) as copy, Image.open(folder / "figures" / path.relative_to(figures)) as drawn:
+            assert np.array_equal(np.asarray(copy.convert("RGB")), np.asarray(drawn.convert("RGB")))
+            colourful.append(copy.mode == "RGB")
+    assert any(colourful)
