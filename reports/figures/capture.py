@@ -13,7 +13,7 @@ from reports.starts import Curve, condition_words, curve_data, success_curves
 from reports.study import Run, Study
 
 MOST_ROWS = 12
-NAMES_IN, PANEL_IN, GAP_IN, RIGHT_IN = 1.9, 2.9, 0.3, 0.15
+TITLE_IN, NAMES_IN, PANEL_IN, GAP_IN, RIGHT_IN = 0.12, 2.45, 2.9, 0.3, 0.15
 ROW_IN, ROW_GAP_IN, TOP_IN, BOTTOM_IN = 0.56, 0.16, 0.1, 0.5
 OTHERS = "#d0d0d0"
 
@@ -62,6 +62,8 @@ def _drawing(curves: Sequence[Curve], runs: Sequence[Run], part: slice, name: st
                 axes.set_xlabel(f"{what.capitalize()} ({unit})")
             if column == 0:
                 _name(axes, run, part.start + row)
+    middle = (height - TOP_IN + BOTTOM_IN + ROW_GAP_IN) / 2
+    figure.text(TITLE_IN / width, middle / height, "Successes", rotation=90, ha="left", va="center")
     data = curve_data(one for one in curves if one.run in shown)
     return Drawing(name, figure, data)
 

@@ -10,6 +10,7 @@ from msgspec import structs
 from benchmarks.config import Config
 from benchmarks.records import RunRecord, Status
 from reports.figures.capture import capture_plate
+from reports.figures.placement import box_of
 from reports.figures.style import styled
 from reports.starts import condition_words, start_tables, success_curves
 from reports.statistics.shares import Share
@@ -88,6 +89,7 @@ def test_the_figure_has_a_row_per_run_and_its_csv_the_same_numbers(study: Study)
     assert plate is not None
     (drawing,) = plate.drawings
     assert len(drawing.figure.axes) == 2
+    assert [text.get_text() for text in drawing.figure.texts] == ["Successes"]
     assert "at most 2 mm" in plate.caption
     near = drawing.data[drawing.data["run"] == "near"]
     assert list(near["level"]) == list(LEVELS_MM)
@@ -96,6 +98,25 @@ def test_the_figure_has_a_row_per_run_and_its_csv_the_same_numbers(study: Study)
     lines = [line.get_ydata().tolist() for axes in drawing.figure.axes for line in axes.lines]
     assert [1.0, 1.0, 0.5, 0.0] in lines
     assert [1.0, 1.0, 1.0, 0.5] in lines
+
+
+def test_names_of_runs_stand_between_the_title_and_the_edge_of_the_chart(
+    make: Make, make_config: MakeConfig
+) -> None:
+    name = "MMMMMM deformable MMMMMM"
+    records = [
+        start(make, name, draw, 1.0, start_rotation_deg=level) for draw in (1, 2) for level in LEVELS_MM
+    ]
+    with styled():
+        plate = capture_plate(Study.of(make_config(name), records), "set")
+        assert plate is not None
+        figure = plate.drawings[0].figure
+        (title,), (axes,) = figure.texts, figure.axes
+        title_box, name_box = box_of(title), box_of(axes.texts[0])
+    assert title_box.x0 >= 0
+    assert title_box.x1 < name_box.x0
+    assert title_box.y0 >= 0
+    assert title_box.y1 <= figure.bbox.y1
 
 
 def test_wilsons_interval_of_half_of_two_and_of_all_of_five() -> None:
