@@ -24,6 +24,9 @@ from reports.pair_scores import PREFERRED
 from reports.study import Run, Study
 
 PANEL_WIDTH_IN = 1.6
+# Names of rows lie flat: upright, a long one is taller than its row.
+NAMES_IN = 1.35
+NAME_LETTERS, NAME_LINES = 18, 2
 
 CAPTION = (
     "Each run's worst, median and best pair, chosen by its own scores as printed: moving, warped and fixed image, "
@@ -92,7 +95,7 @@ def extremes_drawing(run: Run, shown: Sequence[tuple[Extreme, Shown]]) -> Drawin
     columns = 5 if labelled else 4
     grid = picture_grid(
         columns, PANEL_WIDTH_IN, [PANEL_WIDTH_IN * height_to_width([panel]) for panel in panels],
-        [0.26] + [0.08] * (len(panels) - 1),
+        [0.26] + [0.08] * (len(panels) - 1), NAMES_IN,
     )  # fmt: skip
     scales = shared_scales([one for _, one in shown])
     drawn = [
@@ -100,7 +103,7 @@ def extremes_drawing(run: Run, shown: Sequence[tuple[Extreme, Shown]]) -> Drawin
         for axes, panel in zip(grid.axes, panels, strict=True)
     ]
     for axes, (extreme, _) in zip(grid.axes, shown, strict=True):
-        axes[0].set_ylabel(_row_label(extreme))
+        axes[0].set_ylabel(_row_label(extreme), rotation=0, ha="right", va="center")
     titles = ("moving", "warped", "fixed", "|warped − fixed|", "labels")
     for place, title in zip(grid.axes[0], titles, strict=False):
         place.set_title(title, pad=3)
@@ -125,7 +128,7 @@ def extremes_plate(drawings: Sequence[Drawing], dataset: str) -> Plate:
 def _row_label(extreme: Extreme) -> str:
     metric = METRICS[extreme.metric]
     printed = f"{metric.title} {fixed_digits(extreme.value, metric.digits)}"
-    return f"{extreme.rank}: {label_text(extreme.pair_id, 24)}\n{printed}"
+    return f"{extreme.rank}:\n{label_text(extreme.pair_id, NAME_LETTERS, NAME_LINES)}\n{printed}"
 
 
 def _draw_row(

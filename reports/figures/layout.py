@@ -49,7 +49,11 @@ class PictureGrid:
 
 
 def picture_grid(
-    columns: int, width_in: float, heights_in: Sequence[float], above_in: Sequence[float]
+    columns: int,
+    width_in: float,
+    heights_in: Sequence[float],
+    above_in: Sequence[float],
+    left_in: float = LEFT_IN,
 ) -> PictureGrid:
     """Return a grid of empty axes.
 
@@ -61,8 +65,10 @@ def picture_grid(
         Width of each.
     heights_in, above_in : sequence of float
         Height of the pictures of each row, and the room above it for titles.
+    left_in : float
+        Room beside the rows for their names.
     """
-    width = LEFT_IN + columns * width_in + (columns - 1) * GAP_IN + RIGHT_IN
+    width = left_in + columns * width_in + (columns - 1) * GAP_IN + RIGHT_IN
     height = sum(heights_in) + sum(above_in) + FOOTER_IN + GAP_IN
     figure = new_figure(width, height)
     rows = []
@@ -73,7 +79,7 @@ def picture_grid(
             tuple(
                 figure.add_axes(
                     (
-                        (LEFT_IN + column * (width_in + GAP_IN)) / width,
+                        (left_in + column * (width_in + GAP_IN)) / width,
                         top / height,
                         width_in / width,
                         tall / height,

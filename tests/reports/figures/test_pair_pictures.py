@@ -16,9 +16,10 @@ from benchmarks.panels import Panel, panels_name, write_panels
 from benchmarks.records import RunRecord, Status
 from reports.figures.checkerboard import board, checkerboard_figures, square_mm
 from reports.figures.contours import contour_figures, edges, slice_overlaps
-from reports.figures.extremes import extreme_pairs
+from reports.figures.extremes import extreme_pairs, extremes_drawing
+from reports.figures.placement import box_of
 from reports.figures.style import styled
-from reports.kept_slices import kept_slices
+from reports.kept_slices import Shown, kept_slices
 from reports.pictures import MOST_PAIRS, draw_pictures
 from reports.study import Run, Study
 
@@ -123,3 +124,26 @@ def test_only_so_many_pairs_are_shown_in_full_and_what_is_left_out_is_told(
     assert any(said.startswith("2 more pairs") for said in pictures.omitted)
     assert any(said == "a: no slices were kept of its worst (q) pair" for said in pictures.omitted)
     assert all((tmp_path / path).is_file() for path in pictures.paths)
+
+
+def test_long_names_of_pairs_stand_beside_their_own_row(
+    make: Make, make_config: MakeConfig, make_panel: MakePanel
+) -> None:
+    pairs = [f"{number}-a-large-deformation-of-a-small-brain" for number in range(3)]
+    study = Study.of(make_config(), [make("a", pair, dice=0.5) for pair in pairs])
+    chosen = extreme_pairs(study, "set", RUN)
+    panels = {"image": make_panel(shape=(30, 40))}
+    results = [study.result("set", one.pair_id, "a") for one in chosen]
+    shown = [Shown(RUN, result, panels) for result in results if result]
+    with styled():
+        figure = extremes_drawing(RUN, list(zip(chosen, shown, strict=True))).figure
+        figure.draw_without_rendering()
+        rows = [axes for axes in figure.axes if axes.get_ylabel()]
+        names = [box_of(axes.yaxis.label) for axes in rows]
+    assert len(names) == 3
+    for axes, name in zip(rows, names, strict=True):
+        row = box_of(axes)
+        assert name.x0 >= 0
+        assert row.y0 <= name.y0
+        assert name.y1 <= row.y1
+        assert name.x1 <= row.x0
