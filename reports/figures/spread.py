@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
@@ -18,7 +19,7 @@ from benchmarks.records import RunRecord
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.layout import balanced
 from reports.figures.rows import draw_spread, name_rows, reference_line
-from reports.figures.style import label_text, look_of, new_figure
+from reports.figures.style import Look, label_text, look_of, new_figure
 from reports.numbers import fixed_digits, spread_of
 from reports.study import Run, Study
 
@@ -35,6 +36,8 @@ MOST_ROWS = 30
 MOST_LABELS = 10
 MOST_LABEL_FIGURES = 8
 MOST_RUNS_PER_LABEL = 8
+# Points at either end of a score stand clear of the edge.
+LABEL_MARGIN = 0.02
 
 ACROSS_PAIRS = (
     "A point per pair; a line at the median and, from five pairs on, a box between the quartiles with whiskers to the "
@@ -45,8 +48,9 @@ ACROSS_PAIRS = (
 ACROSS_LABELS = (
     "{metric} of each label over pairs, a row per run: points, medians and boxes as above. Labels are in the order of "
     "their median over all runs, worst first: small and thin structures usually lead. A run that is good on "
-    "average and bad on one label shows here alone.{left_out}"
+    "average and bad on one label shows here alone.{split}{left_out}"
 )
+SPLIT = " There are {parts} figures of the same labels, on one scale, since the runs are too many for one."
 
 
 def spread_plate(study: Study, dataset: str) -> Plate | None:
@@ -177,42 +181,38 @@ def _columns(records: Iterable[RunRecord], metric: str) -> list[dict[str, float]
 
 
 def labels_plate(study: Study, dataset: str) -> Plate | None:
-    """Return the overlap of each label over pairs, a few labels a figure; None where there are no labels."""
+    """Return the overlap of each label over pairs, a few labels and runs a figure; None where there are no labels."""
     for metric in LABEL_METRICS:
         scores = label_scores(study, dataset, metric)
         if not scores.empty:
             break
     else:
         return None
-    runs = study.competitors(dataset)[:MOST_RUNS_PER_LABEL]
+    runs = [(run, look_of(index)) for index, run in enumerate(study.competitors(dataset))]
     order = [
         str(label) for label in scores.groupby("label")["value"].median().sort_values(kind="stable").index
     ]
     shown = order[: MOST_LABELS * MOST_LABEL_FIGURES]
-    parts = balanced(len(shown), MOST_LABELS)
+    label_parts = balanced(len(shown), MOST_LABELS)
+    run_parts = balanced(len(runs), MOST_RUNS_PER_LABEL)
+    parts = list(itertools.product(label_parts, run_parts))
     drawings = tuple(
-        _labels_drawing(
-            scores, runs, shown[part], metric, str(number) if len(parts) > 1 else "", scores["value"].min()
-        )
-        for number, part in enumerate(parts, start=1)
+        _labels_drawing(scores, runs[those], shown[part], metric, str(number) if len(parts) > 1 else "")
+        for number, (part, those) in enumerate(parts, start=1)
     )
     caption = ACROSS_LABELS.format(
-        metric=METRICS[metric].title, left_out=_left_out(len(study.competitors(dataset)), len(order))
+        metric=METRICS[metric].title,
+        split=SPLIT.format(parts=len(run_parts)) if len(run_parts) > 1 else "",
+        left_out=f" Shown are the worst {len(shown)} of {len(order)} labels."
+        if len(shown) < len(order)
+        else "",
     )
-    return Plate(("labels", dataset), f"Label by label: {dataset}", caption, drawings, folded=len(parts) > 1)
-
-
-def _left_out(runs: int, labels: int) -> str:
-    said = []
-    if runs > MOST_RUNS_PER_LABEL:
-        said.append(f"the first {MOST_RUNS_PER_LABEL} of {runs} runs")
-    if labels > MOST_LABELS * MOST_LABEL_FIGURES:
-        said.append(f"the worst {MOST_LABELS * MOST_LABEL_FIGURES} of {labels} labels")
-    return f" Shown are {' and '.join(said)}." if said else ""
+    title = f"Label by label: {dataset}"
+    return Plate(("labels", dataset), title, caption, drawings, folded=len(label_parts) > 1)
 
 
 def _labels_drawing(
-    scores: pd.DataFrame, runs: Sequence[Run], labels: Sequence[str], metric: str, part: str, low: float
+    scores: pd.DataFrame, runs: Sequence[tuple[Run, Look]], labels: Sequence[str], metric: str, part: str
 ) -> Drawing:
     step = 1 / (len(runs) + 1)
     figure, (axes,) = _frame(1, max(0.13 * (len(runs) + 1), 0.4) * len(labels))
@@ -228,21 +228,21 @@ def _labels_drawing(
             1 - (TOP_IN + BOTTOM_IN) / height,
         )
     )
-    data = scores[scores["label"].isin(labels) & scores["run"].isin([run.label for run in runs])]
+    data = scores[scores["label"].isin(labels) & scores["run"].isin([run.label for run, _ in runs])]
     grouped = {key: group["value"].to_numpy(dtype=float) for key, group in data.groupby(["label", "run"])}
     for row, label in enumerate(labels):
-        for index, run in enumerate(runs):
+        for index, (run, look) in enumerate(runs):
             if (values := grouped.get((label, run.label))) is not None:
                 place = row + (index - (len(runs) - 1) / 2) * step
-                draw_spread(axes, values, place, look_of(index).colour, 0.8 * step)
+                draw_spread(axes, values, place, look.colour, 0.8 * step)
     name_rows(axes, [label_text(label, 30) for label in labels])
     for edge in range(1, len(labels)):
         axes.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.7)
-    axes.set_xlim(max(0.0, float(low) - 0.03), 1.0)
+    # The same of all figures, which are compared.
+    axes.set_xlim(float(scores["value"].min()) - LABEL_MARGIN, 1.0 + LABEL_MARGIN)
     axes.set_xlabel(_axis_label(metric))
     handles = [
-        Line2D([], [], color=look_of(index).colour, linewidth=5, label=label_text(run.label, 30))
-        for index, run in enumerate(runs)
+        Line2D([], [], color=look.colour, linewidth=5, label=label_text(run.label, 30)) for run, look in runs
     ]
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=((NAMES_IN + 2.1 * AXES_WIDTH_IN + 0.1) / grown, 1.0),

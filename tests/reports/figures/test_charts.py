@@ -19,7 +19,7 @@ from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.ranks import ranks_plate
 from reports.figures.rows import beyond_whiskers
-from reports.figures.spread import label_scores, labels_plate, spread_plate
+from reports.figures.spread import MOST_RUNS_PER_LABEL, label_scores, labels_plate, spread_plate
 from reports.figures.style import styled
 from reports.statistics.ranks import Ranking
 from reports.study import Study
@@ -180,3 +180,22 @@ def test_diagram_of_ranks_joins_what_is_not_told_apart(width: float) -> None:
     assert any("more than any two" in text.get_text() for text in axes.texts) == (width > 3)
     assert dict(zip(drawing.data["run"], drawing.data["average_rank"], strict=True)) == ranks
     assert list(drawing.data["not_told_apart"]) == ["1", "1;2", "2", ""]
+
+
+def test_every_run_is_in_one_of_the_figures_of_labels(make: Make, make_config: MakeConfig) -> None:
+    names = [f"run {number}" for number in range(MOST_RUNS_PER_LABEL + 3)]
+    labels = LabelScores.of({"lost": {"dice": 0.0}, "found": {"dice": 1.0}})
+    study = Study.of(
+        make_config(*names), [structs.replace(make(name, dice=0.5), labels=labels) for name in names]
+    )
+    with styled():
+        plate = labels_plate(study, "set")
+    assert plate is not None
+    assert len(plate.drawings) == 2
+    assert [run for drawing in plate.drawings for run in drawing.data["run"].unique()] == names
+    assert "2 figures of the same labels" in plate.caption
+    legends = [drawing.figure.legends[0].get_texts() for drawing in plate.drawings]
+    assert [text.get_text() for texts in legends for text in texts] == names
+    for drawing in plate.drawings:
+        low, high = drawing.figure.axes[0].get_xlim()
+        assert low < 0.0 < 1.0 < high, "points at either end are whole"
