@@ -10,14 +10,13 @@ from matplotlib.ticker import FuncFormatter
 
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.layout import balanced
-from reports.figures.placement import Box, place_labels
+from reports.figures.placement import Box, box_of, place_labels
 from reports.figures.rows import name_rows
 from reports.figures.style import FAINT, INK, MOST_NAMED, PALETTE, label_text, look_of, new_figure
 from reports.numbers import NOT_AVAILABLE, Spread, spread_of
 from reports.study import Run, Study
 
-FORWARD, BACKWARD = PALETTE[0], PALETTE[4]
-STAGES = {"forward_s": FORWARD, "backward_s": BACKWARD}
+STAGES = {"forward_s": PALETTE[0], "backward_s": PALETTE[4]}
 ROW_IN = 0.42
 MOST_ROWS = 24
 WIDTH_IN, NAMES_IN, TOP_IN, BOTTOM_IN = 8.0, 2.2, 0.35, 0.5
@@ -26,8 +25,13 @@ LARGEST_LINEAR_RATIO = 40.0
 
 TIMES = (
     "Median time of the registration alone (forward) and of the gradient with respect to both images (backward), "
-    "whiskers to the quartiles over pairs. n/a: the run offers no gradient, which is not a gradient in no time. "
-    "A backward pass that costs less than the forward one is one that a learning loop can afford.{scale}{overlapping}"
+    "whiskers to the quartiles over pairs. n/a: the backend cannot do it, or was told not to, which is not a gradient "
+    "in no time. A backward pass that costs less than the forward one is one that a learning loop can "
+    "afford.{scale}{overlapping}"
+)
+FORWARD_TIMES = (
+    "Median time of the registration alone, whiskers to the quartiles over pairs. No run has a gradient with respect "
+    "to the images: its backend cannot do it, or was told not to.{scale}{overlapping}"
 )
 LOGARITHMIC = " The axis is logarithmic: compare the printed numbers, not the lengths of the bars."
 OVERLAPPING = " Other jobs ran at the same time: these times are not comparable with undisturbed ones."
@@ -43,27 +47,37 @@ def times_plate(study: Study, dataset: str) -> Plate | None:
     runs = [run for run in study.competitors(dataset) if _spread(study, dataset, run, "forward_s")]
     if not runs:
         return None
-    medians = [s.median for run in runs for name in STAGES if (s := _spread(study, dataset, run, name))]
+    stages = [name for name in STAGES if any(_spread(study, dataset, run, name) for run in runs)]
+    medians = [s.median for run in runs for name in stages if (s := _spread(study, dataset, run, name))]
     logarithmic = max(medians) > LARGEST_LINEAR_RATIO * min(medians)
     parts = balanced(len(runs), MOST_ROWS)
     drawings = tuple(
         _times_drawing(
-            study, dataset, runs[part], str(i) if len(parts) > 1 else "", "log" if logarithmic else "linear"
+            study,
+            dataset,
+            runs[part],
+            stages,
+            str(i) if len(parts) > 1 else "",
+            "log" if logarithmic else "linear",
         )
         for i, part in enumerate(parts, start=1)
     )
-    caption = TIMES.format(
+    both = "backward_s" in stages
+    caption = (TIMES if both else FORWARD_TIMES).format(
         scale=LOGARITHMIC if logarithmic else "",
         overlapping=OVERLAPPING if study.overlapping(dataset) else "",
     )
-    return Plate(("times", dataset), f"Forward and backward time: {dataset}", caption, drawings)
+    title = f"{'Forward and backward' if both else 'Forward'} time: {dataset}"
+    return Plate(("times", dataset), title, caption, drawings)
 
 
 def _spread(study: Study, dataset: str, run: Run, metric: str) -> Spread | None:
     return spread_of(study.values(dataset, run.label, metric))
 
 
-def _times_drawing(study: Study, dataset: str, runs: Sequence[Run], part: str, scale: str) -> Drawing:
+def _times_drawing(
+    study: Study, dataset: str, runs: Sequence[Run], stages: Sequence[str], part: str, scale: str
+) -> Drawing:
     height = TOP_IN + ROW_IN * len(runs) + BOTTOM_IN
     figure = new_figure(WIDTH_IN, height)
     axes = figure.add_axes(
@@ -71,11 +85,12 @@ def _times_drawing(study: Study, dataset: str, runs: Sequence[Run], part: str, s
     )
     rows = []
     for row, run in enumerate(runs):
-        for offset, (stage, colour) in zip((-0.2, 0.2), STAGES.items(), strict=True):
+        for index, stage in enumerate(stages):
+            offset = 0.4 * index - 0.2 * (len(stages) - 1)
             spread = _spread(study, dataset, run, stage)
             rows.append(_time_row(run.label, stage, spread))
             if spread:
-                _bar(axes, row + offset, spread, colour)
+                _bar(axes, row + offset, spread, STAGES[stage])
             else:
                 axes.annotate(
                     NOT_AVAILABLE, (0.0, row + offset), xycoords=("axes fraction", "data"), xytext=(3, 0),
@@ -92,10 +107,7 @@ def _times_drawing(study: Study, dataset: str, runs: Sequence[Run], part: str, s
     else:
         axes.set_xlim(0, largest * 1.2)
     axes.set_xlabel("Seconds per registration" + (", log scale" if scale == "log" else ""))
-    handles = [
-        axes.barh(-5, 0, color=c, label=n)
-        for n, c in zip(("forward", "backward"), STAGES.values(), strict=True)
-    ]
+    handles = [axes.barh(-5, 0, color=STAGES[name], label=name.removesuffix("_s")) for name in stages]
     figure.legend(
         handles=handles, loc="upper right", bbox_to_anchor=(0.98, 1.0), ncols=2, frameon=False, fontsize=8
     )
@@ -175,13 +187,13 @@ def scaling_plate(study: Study, dataset: str) -> Plate | None:
     axes.set_ylabel(f"Speed-up over {counts[0]} thread{'s' if counts[0] > 1 else ''}")
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.7)
     (right, _), (left, bottom) = axes.transData.transform([(counts[-1], 0), (counts[0], 0)])
-    axes.annotate(
+    ideal = axes.annotate(
         "ideal", (counts[-1], counts[-1] / counts[0]), xytext=(4, -3), textcoords="offset points", va="top",
         color="#5a5a5a", fontsize=8, style="italic",
     )  # fmt: skip
     if named:
         # Names stand to the right of all lines.
-        place_labels(axes, labels, [Box(left - 99, bottom - 99, right + 6, bottom + 9999)])
+        place_labels(axes, labels, [Box(left - 99, bottom - 99, right + 6, bottom + 9999), box_of(ideal)])
     else:
         figure.legend(handles=lines, loc="upper left", bbox_to_anchor=(0.66, 0.97), frameon=False, fontsize=8)
     caption = SCALING.format(overlapping=OVERLAPPING if study.overlapping(dataset) else "")

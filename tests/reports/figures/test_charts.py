@@ -17,6 +17,7 @@ from reports.figures.agreement import Agreement, agreement_plate, two_runs
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Plate
+from reports.figures.placement import box_of
 from reports.figures.ranks import ranks_plate
 from reports.figures.rows import beyond_whiskers
 from reports.figures.spread import MOST_RUNS_PER_LABEL, label_scores, labels_plate, spread_plate
@@ -199,3 +200,27 @@ def test_every_run_is_in_one_of_the_figures_of_labels(make: Make, make_config: M
     for drawing in plate.drawings:
         low, high = drawing.figure.axes[0].get_xlim()
         assert low < 0.0 < 1.0 < high, "points at either end are whole"
+
+
+def test_backward_is_spoken_of_where_a_run_has_a_gradient(
+    study: Study, make: Make, make_config: MakeConfig
+) -> None:
+    without = Study.of(make_config(), [make("a", seconds={"forward": 1.0})])
+    with styled():
+        plates = [times_plate(one, "set") for one in (study, without)]
+    legends = [[text.get_text() for text in only(plate).figure.legends[0].get_texts()] for plate in plates]
+    assert legends == [["forward", "backward"], ["forward"]]
+    assert set(only(plates[1]).data["stage"]) == {"forward"}
+    assert all(plate and "told not to" in plate.caption for plate in plates)
+
+
+@pytest.mark.parametrize("speed_up", [1.8, 1.9, 2.0])
+def test_names_keep_off_the_word_beside_the_ideal_line(
+    make: Make, make_config: MakeConfig, speed_up: float
+) -> None:
+    records = [make("a", threads=n, seconds={"forward": 1.0 if n == 1 else 1 / speed_up}) for n in (1, 2)]
+    study = Study.of(make_config(resources={"threads": [1, 2]}), records)
+    with styled():
+        (axes,) = only(scaling_plate(study, "set")).figure.axes
+        boxes = {text.get_text(): box_of(text) for text in axes.texts}
+    assert boxes["a"].overlap(boxes["ideal"]) == 0.0
