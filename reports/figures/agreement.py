@@ -12,7 +12,7 @@ from scipy import stats
 from benchmarks.catalogue import METRICS
 from reports.figures.drawing import Drawing, Plate
 from reports.figures.style import FAINT, label_text, look_of, new_figure
-from reports.numbers import fixed_digits
+from reports.numbers import certain_digits, fixed_digits, spread_of
 from reports.pair_scores import leading_metric
 from reports.study import Run, Study
 
@@ -120,7 +120,8 @@ def _draw(found: Agreement, metric: str, first: Run, second: Run, index: int) ->
         found.bias - found.half_interval, found.bias + found.half_interval, color=colour, alpha=0.15, lw=0
     )
     axes.axhline(0.0, color=FAINT, linewidth=0.8)
-    digits = METRICS[metric].digits + 1
+    spread = spread_of(data["difference"])
+    digits = certain_digits([spread] if spread else [], METRICS[metric])
     _line(axes, found.bias, "mean", "solid", digits)
     _line(axes, found.bias + found.limit, "+1.96 sd", "dashed", digits)
     _line(axes, found.bias - found.limit, "−1.96 sd", "dashed", digits)

@@ -224,3 +224,14 @@ def test_names_keep_off_the_word_beside_the_ideal_line(
         (axes,) = only(scaling_plate(study, "set")).figure.axes
         boxes = {text.get_text(): box_of(text) for text in axes.texts}
     assert boxes["a"].overlap(boxes["ideal"]) == 0.0
+
+
+def test_differences_are_printed_as_far_as_their_spread_lets_them(
+    make: Make, make_config: MakeConfig
+) -> None:
+    values = {"a": (0.0, 0.0, 0.0, 0.0, 0.0), "b": (2.0, 5.0, 3.0, 4.0, 0.5)}
+    records = [make(run, f"p{i}", tre_mm=value) for run, tre in values.items() for i, value in enumerate(tre)]
+    with styled():
+        (axes,) = only(agreement_plate(Study.of(make_config("a", "b"), records), "set")).figure.axes
+    # The standard error of the mean is 0.78 mm.
+    assert [text.get_text() for text in axes.texts] == ["mean\n−2.90", "+1.96 sd\n0.52", "−1.96 sd\n−6.32"]
