@@ -18,7 +18,7 @@ MOST_TRACES = 12
 COLUMNS = 3
 MOST_PANELS = 9
 PANEL_IN = (2.9, 1.75)
-LEFT_IN, BOTTOM_IN, TOP_IN, GAP_X_IN, GAP_Y_IN = 0.8, 0.55, 0.3, 0.65, 0.6
+LEFT_IN, BOTTOM_IN, TOP_IN, GAP_X_IN, GAP_Y_IN = 0.8, 0.55, 0.3, 0.65, 0.85
 
 Trace = tuple[tuple[float | None, ...], ...]
 
@@ -73,8 +73,7 @@ def _drawing(shown: Sequence[tuple[Run, str, Mapping[str, Trace]]], part: str) -
         axes = figure.add_axes((left / width, bottom / height, PANEL_IN[0] / width, PANEL_IN[1] / height))
         _draw(axes, traces, colour)
         axes.set_title(label_text(run.label, 36), fontweight="bold", pad=4)
-        if row == rows - 1 or index + columns >= len(shown):
-            axes.set_xlabel("Iteration, all levels")
+        axes.set_xlabel("Iteration, all levels")
         if column == 0:
             axes.set_ylabel("Cost (own units)")
     return Drawing(part, figure, _data(shown))

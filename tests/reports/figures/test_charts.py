@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,7 @@ from reports.figures.agreement import Agreement, agreement_plate, two_runs
 from reports.figures.convergence import convergence_plate
 from reports.figures.costs import scaling_plate, times_plate
 from reports.figures.drawing import Drawing, Plate
-from reports.figures.placement import box_of
+from reports.figures.placement import Box, box_of
 from reports.figures.ranks import ranks_plate
 from reports.figures.rows import beyond_whiskers
 from reports.figures.spread import MOST_RUNS_PER_LABEL, label_scores, labels_plate, spread_plate
@@ -235,3 +236,13 @@ def test_differences_are_printed_as_far_as_their_spread_lets_them(
         (axes,) = only(agreement_plate(Study.of(make_config("a", "b"), records), "set")).figure.axes
     # The standard error of the mean is 0.78 mm.
     assert [text.get_text() for text in axes.texts] == ["mean\n−2.90", "+1.96 sd\n0.52", "−1.96 sd\n−6.32"]
+
+
+def test_every_panel_of_convergence_names_its_axis(make: Make, make_config: MakeConfig) -> None:
+    names = ["a", "b", "c", "d"]
+    records = [structs.replace(make(name), trace=((2.0, 1.0),)) for name in names]
+    with styled():
+        drawing = only(convergence_plate(Study.of(make_config(*names), records), "set"))
+        boxes = [Box(*box.extents) for axes in drawing.figure.axes if (box := axes.get_tightbbox())]
+    assert {axes.get_xlabel() for axes in drawing.figure.axes} == {"Iteration, all levels"}
+    assert all(one.overlap(other) == 0.0 for one, other in itertools.combinations(boxes, 2))
