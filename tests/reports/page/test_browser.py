@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from msgspec import structs
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from benchmarks.config import Config
@@ -69,7 +71,13 @@ def report(
         )
         kept = {"panels": f"{stem}.npz", "stacks": f"{stem}-stacks.npz"}
         solid = make(
-            run, "head", dataset="solid", track=track, dimension=3, artefacts=kept, dice=0.6 + number / 10
+            run,
+            "head",
+            dataset="solid",
+            track=track,
+            dimension=3,
+            artefacts=kept,
+            dice=0.6 + number / 10,
         )
         labels = {HOSTILE: {"dice": 0.6}, "left": {"dice": 0.7}}
         records.append(structs.replace(solid, labels=LabelScores.of(labels)))
@@ -311,6 +319,34 @@ def test_narrow_page_scrolls_tables_in_their_box_only(visit: Visit) -> None:
     page.get_by_role("button", name="head", exact=True).click()
     page.locator(".viewer[data-drawn]").wait_for()
     assert page.locator("#detail").evaluate("box => box.scrollWidth <= 400")
+
+
+def right_edge(box: Locator) -> tuple[int, ...]:
+    """Return the commonest colour of the last pixels before the border of a box, below its headings."""
+    with Image.open(io.BytesIO(box.screenshot())) as picture:
+        column = picture.convert("RGB").crop((picture.width - 4, 100, picture.width - 3, picture.height - 20))
+    colours = column.getcolors()
+    assert colours
+    colour = max(colours)[1]
+    assert isinstance(colour, tuple)
+    return colour
+
+
+@pytest.mark.parametrize("visit", [{"width": 400}, {"width": 400, "dark": True}], indirect=True)
+@pytest.mark.parametrize("what", ["table", "figure"])
+def test_a_shade_says_that_a_box_scrolls_until_its_end(visit: Visit, what: str) -> None:
+    page = visit.page
+    if what == "table":
+        box = page.locator(".scroll", has=visit.table("Scores: flat"))
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    else:
+        box = page.locator(".paper").first
+        ground = "rgb(255, 255, 255)"
+    box.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('.paper img').complete")
+    assert f"rgb{right_edge(box)}" != ground
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    assert f"rgb{right_edge(box)}" == ground
 
 
 @pytest.mark.parametrize("visit", [{"dark": True}], indirect=True)
