@@ -10,6 +10,13 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const COMMAND = /(python -m benchmarks [a-z]+)/;
+
+// Text in which commands are set as such.
+function prose(text) {
+  return text.split(COMMAND).map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 function button(text, onClick, attributes = {}) {
   const made = element("button", { type: "button", ...attributes }, text);
   made.addEventListener("click", onClick);

@@ -50,9 +50,9 @@ function storedSection({ title, paragraphs, lists, tables, folds }) {
   const texts = folds.map(([name, text]) => folded(name, () => element("pre", { tabindex: "0" }, text)));
   const listed = lists.flatMap(([name, items]) => [
     element("h3", {}, name),
-    element("ul", {}, ...items.map((text) => element("li", {}, text))),
+    element("ul", {}, ...items.map((text) => element("li", {}, ...prose(text)))),
   ]);
-  section(title, ...paragraphs.map((text) => element("p", {}, text)), ...listed, ...shown, ...texts);
+  section(title, ...paragraphs.map((text) => element("p", {}, ...prose(text))), ...listed, ...shown, ...texts);
 }
 
 function makeSections() {

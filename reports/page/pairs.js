@@ -72,7 +72,7 @@ function openPairs(dataset, run, name) {
       ...base.columns,
       { heading: metric.title, align: "right" },
       ...start.map(() => ({ heading: "Before", align: "right" })),
-      ...(messages ? [{ heading: "Message", align: "left" }] : []),
+      ...(messages ? [{ heading: "Message", align: "left", letters: longest(data.messages) }] : []),
     ],
     length: base.length,
     sort: { column: shown, order },
@@ -176,7 +176,7 @@ function pairScores(dataset, pair) {
       { heading: "Run", align: "left" },
       { heading: "Status", align: "left" },
       ...metrics.map((metric) => ({ heading: metric.title, align: "right" })),
-      ...(messages ? [{ heading: "Message", align: "left" }] : []),
+      ...(messages ? [{ heading: "Message", align: "left", letters: longest(data.messages) }] : []),
     ],
     length: asked.length,
     key: (row, column) => {

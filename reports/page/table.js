@@ -2,6 +2,8 @@
 
 const ROWS_PER_PAGE = 50;
 const FILTER_FROM = 6;
+// Texts of so many letters and more make a column wide, the last that holds.
+const WIDTHS = [[60, "long"], [200, "longer"]];
 const NUMBER = /^[−-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?/i;
 const ABSENT = new Set(["", "n/a", "–", "—"]);
 const NEXT_ORDER = { none: "ascending", ascending: "descending", descending: "none" };
@@ -19,9 +21,17 @@ function compared(a, b) {
   return typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b);
 }
 
+function longest(texts) {
+  return texts.reduce((most, text) => Math.max(most, text.length), 0);
+}
+
+function classes({ align, letters }) {
+  return [align, ...WIDTHS.filter(([from]) => letters >= from).map(([, name]) => name)].join(" ");
+}
+
 class SortableTable {
-  // source: title, caption, columns [{heading, align}], length, key(row, column), words(row),
-  // cells(row) -> [{content, bold, align}], reference(row); sort {column, order} where it starts sorted.
+  // source: title, caption, columns [{heading, align, letters}], length, key(row, column), words(row),
+  // cells(row) -> [{content, bold}], reference(row); sort {column, order} where it starts sorted.
   constructor(source) {
     this.source = source;
     this.sort = source.sort || { column: -1, order: "none" };
@@ -48,7 +58,7 @@ class SortableTable {
     const box = element("div", { class: "scroll", role: "group", tabindex: "0", "aria-labelledby": captionId }, table);
     const parts = [box, this.pager];
     if (length >= FILTER_FROM) parts.unshift(this.toolbar());
-    if (caption) parts.push(element("p", { class: "note" }, caption));
+    if (caption) parts.push(element("p", { class: "note" }, ...prose(caption)));
     return parts;
   }
 
@@ -65,7 +75,7 @@ class SortableTable {
 
   heading(column, index) {
     const sorter = button(column.heading || "Item", () => this.sortBy(index), { class: "sorter" });
-    return element("th", { scope: "col", class: column.align, "aria-sort": "none" }, sorter);
+    return element("th", { scope: "col", class: classes(column), "aria-sort": "none" }, sorter);
   }
 
   sortBy(column) {
@@ -111,8 +121,8 @@ class SortableTable {
   row(row) {
     const cells = this.source.cells(row).map((cell, index) => {
       const tag = index === 0 ? "th" : "td";
-      const align = cell.align || this.source.columns[index].align;
-      const attributes = { class: cell.bold ? `${align} best` : align, scope: index === 0 ? "row" : null };
+      const shown = classes(this.source.columns[index]);
+      const attributes = { class: cell.bold ? `${shown} best` : shown, scope: index === 0 ? "row" : null };
       return element(tag, attributes, cell.content);
     });
     return element("tr", { class: this.source.reference(row) ? "reference" : null }, ...cells);
@@ -144,7 +154,11 @@ function storedTable(table, dataset) {
   return new SortableTable({
     title: table.title,
     caption: table.caption,
-    columns: table.columns,
+    columns: table.columns.map((column, index) => ({
+      ...column,
+      // The names of rows stay in sight and have to leave room.
+      letters: index ? longest(table.rows.map((row) => row.cells[index].text)) : 0,
+    })),
     length: table.rows.length,
     key: (row, column) => sortKey(texts(row)[column].text, table.columns[column].align),
     words: (row) => texts(row).map((cell) => cell.text).join(" "),

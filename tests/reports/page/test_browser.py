@@ -57,11 +57,12 @@ def report(
     records = []
     for number, run in enumerate(("identity", "ours", "other", HOSTILE)):
         track = "reference" if run == "identity" else "matched"
+        params = {f"option_{letter}": None for letter in "abcdefghijklmnopqrst"} if run == "ours" else {}
         for pair in range(PAIRS):
             name = HOSTILE if pair == 7 else f"p{pair}"
             records.append(
                 make(run, name, dataset="flat", track=track, kind="kind", before={"dice": 0.5},
-                     seconds={"forward": 1.0 + number}, dice=0.5 + number / 10 + pair / 1000)
+                     seconds={"forward": 1.0 + number}, params=params, dice=0.5 + number / 10 + pair / 1000)
             )  # fmt: skip
         stem = f"artefacts/{number}"
         panel = make_panel(left_over=4.0 - number)
@@ -76,6 +77,7 @@ def report(
             dataset="solid",
             track=track,
             dimension=3,
+            params=params,
             artefacts=kept,
             dice=0.6 + number / 10,
         )
@@ -347,6 +349,19 @@ def test_a_shade_says_that_a_box_scrolls_until_its_end(visit: Visit, what: str) 
     assert f"rgb{right_edge(box)}" != ground
     box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
     assert f"rgb{right_edge(box)}" == ground
+
+
+@pytest.mark.parametrize("visit", [{"width": 400}], indirect=True)
+def test_columns_of_long_texts_are_wide_and_commands_stay_whole(visit: Visit) -> None:
+    page = visit.page
+    runs = visit.table("Runs")
+    parameters = runs.get_by_role("columnheader", name="Parameters").bounding_box()
+    assert parameters
+    assert parameters["width"] >= 24 * 16
+    tallest = runs.evaluate("table => Math.max(...[...table.rows].map((row) => row.offsetHeight))")
+    assert tallest < 300
+    command = page.locator("code", has_text="python -m benchmarks calibrate").first
+    assert command.evaluate("code => code.offsetHeight < 2 * parseFloat(getComputedStyle(code).lineHeight)")
 
 
 @pytest.mark.parametrize("visit", [{"dark": True}], indirect=True)
