@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.markdown import one_line
+from benchmarks.plain_text import one_line
 from reports.table import Cell, Row, Table
 
 SPECIAL = {

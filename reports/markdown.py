@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from tabulate import tabulate
 
+from benchmarks.plain_text import one_line
 from reports.table import Cell, Row, Table
 
 # Letters that begin markup wherever they stand; an underscore does so at the edge of a word alone, and a
@@ -30,13 +30,6 @@ def escape_within(text: str) -> str:
     """Return text that renders as itself, on one line that begins with something else, as inside a table."""
     shown = "".join(ENTITIES.get(letter, letter) for letter in one_line(text))
     return MARKUP.sub(lambda found: f"\\{found.group()}", shown)
-
-
-def one_line(text: str) -> str:
-    """Return text without line breaks and without letters that control the display."""
-    spaced = re.sub(r"\s+", " ", text)
-    shown = "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"))
-    return shown.strip()
 
 
 def code_block(text: str, language: str) -> str:

@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from reports.markdown import one_line
+from benchmarks.plain_text import one_line
 from reports.table import Cell, Row, Table
 
 NARROWED = " Spreads do not fit here: they are in the report."

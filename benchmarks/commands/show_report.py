@@ -11,6 +11,7 @@ from rich.text import Text
 from benchmarks.commands.shared import console
 from benchmarks.gates import evaluate_gates
 from benchmarks.noise import load_noise_floors
+from benchmarks.plain_text import one_line
 from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.stack_alignment import align_stacks
 from benchmarks.stack_record import StackAlignment
@@ -19,7 +20,6 @@ from reports.build import PAGE, Meanwhile, build_report, draw_figures, write_pai
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
 from reports.kind_scores import kind_table
-from reports.markdown import one_line
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables
 from reports.stack_tables import stack_tables

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.panels import Panel
+from benchmarks.plain_text import one_line
 from benchmarks.stacks import Stack, eight_bit
 from reports.galleries import Gallery
 from reports.kept_slices import KeptSlices, Shown, kept_stacks
-from reports.markdown import one_line
 from reports.study import Study
 
 QUALITY = 85

@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.gates import GateResult
+from benchmarks.plain_text import one_line
 from reports.conditions import warnings_of
 from reports.document import HOW_TO_READ, Background, glance
 from reports.galleries import Pictures
-from reports.markdown import one_line
 from reports.page.content import page_blocks
 from reports.study import Study
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS
 from benchmarks.label_scores import LabelScores
-from reports.markdown import one_line
+from benchmarks.plain_text import one_line
 from reports.study import IDENTITY, Run, Study
 from reports.summary import FURTHER, LEADING
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from benchmarks.catalogue import METRICS
-from reports.markdown import one_line
+from benchmarks.plain_text import one_line
 from reports.numbers import NOT_AVAILABLE
 from reports.study import BEFORE, Study
 from reports.summary import OVERLAPPING_MARK

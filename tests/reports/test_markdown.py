@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.markdown import code_block, details, escape, one_line, render_table
+from reports.markdown import code_block, details, escape, render_table
 from reports.table import Cell, Column, Row, Table
 
 
@@ -104,10 +104,6 @@ def test_code_block_cannot_be_left() -> None:
 
 def test_details_escape_their_summary() -> None:
     assert details("<b>", "body") == "<details>\n<summary>&lt;b&gt;</summary>\n\nbody\n\n</details>"
-
-
-def test_one_line_keeps_other_scripts() -> None:
-    assert one_line(" 脑 Gehirn\tмозг ") == "脑 Gehirn мозг"
 
 
 def test_table_with_a_row_too_short_is_refused() -> None:
