@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.record_store import Head
+from benchmarks.wording import counted
 from benchmarks.workload import Workload
 
 
@@ -17,12 +18,15 @@ class Estimate:
 
     Attributes
     ----------
+    jobs : int
+        How many.
     seconds : float
         Of one job after the other, without those unknown.
     unknown : int
         Jobs that nothing recorded says anything of.
     """
 
+    jobs: int
     seconds: float
     unknown: int
 
@@ -31,7 +35,14 @@ class Estimate:
         if not self.seconds:
             return "unknown" if self.unknown else "none"
         said = f"about {duration(self.seconds / jobs_at_once)}"
-        return f"{said} and {self.unknown} jobs of unknown duration" if self.unknown else said
+        return f"{said}, plus {counted(self.unknown, 'job')} of unknown duration" if self.unknown else said
+
+    def sentence(self, jobs_at_once: int) -> str:
+        """Return the same of one job or more in a sentence, without a full stop."""
+        they, take = ("it", "takes") if self.jobs == 1 else ("they", "take")
+        if self.unknown == self.jobs:
+            return f"how long {they} {take} is not known"
+        return f"{they} {take} {self.text(jobs_at_once)}"
 
 
 class Times:
@@ -58,7 +69,7 @@ class Times:
         """Return the time of jobs given by what it depends on."""
         known = {key: count for key, count in Counter(jobs).items() if key in self._medians}
         seconds = sum(self._medians[key] * count for key, count in known.items())
-        return Estimate(seconds, len(jobs) - sum(known.values()))
+        return Estimate(len(jobs), seconds, len(jobs) - sum(known.values()))
 
 
 def duration(seconds: float) -> str:

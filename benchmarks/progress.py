@@ -15,8 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from benchmarks.plain_text import one_line
 from benchmarks.plan import Job
 from benchmarks.records import RunRecord, Status
+from benchmarks.terminal import say
 
 
 class RunProgress:
@@ -61,17 +63,13 @@ class RunProgress:
 
     def show(self, job: Job) -> None:
         """Show the job as the current one."""
-        self._progress.update(self._task, description=f"{job.identity.run} · {job.identity.pair_id}")
+        named = one_line(f"{job.identity.run} · {job.identity.pair_id}")
+        self._progress.update(self._task, description=named)
 
     def finished(self, record: RunRecord) -> None:
         """Advance; say at once what went wrong."""
         self._progress.advance(self._task)
         if record.status is not Status.OK and record.failure is not None:
             identity = record.identity
-            self._console.print(
-                f"{identity.run} · {identity.pair_id}: {record.status}: {record.failure.message}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-                style="yellow",
-            )
+            said = f"{identity.run} · {identity.pair_id}: {record.status}: {record.failure.message}"
+            say(self._console, one_line(said), "yellow")

@@ -17,6 +17,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from benchmarks.plain_text import one_line
+from benchmarks.terminal import say
+
 
 class TransferProgress:
     """Shows transfers as long as it is entered; a terminal that is none gets a line for each.
@@ -61,8 +64,8 @@ class TransferProgress:
         if not self._console.is_terminal:
             size = "size unknown" if total_bytes is None else f"{total_bytes / 1e6:.1f} MB"
             start = f", from {done_bytes / 1e6:.1f} MB on" if done_bytes else ""
-            self._console.print(f"{name}: {size}{start}", markup=False)
-        task = self._progress.add_task(name, total=total_bytes, completed=done_bytes)
+            say(self._console, f"{name}: {size}{start}")
+        task = self._progress.add_task(one_line(name), total=total_bytes, completed=done_bytes)
 
         def advance(piece_bytes: int) -> None:
             self._progress.advance(task, piece_bytes)
@@ -74,4 +77,4 @@ class TransferProgress:
 
     def message(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, markup=False)
+        say(self._console, text)

@@ -27,14 +27,16 @@ from benchmarks.plan import make_plan
 from benchmarks.progress import RunProgress
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_settings
+from benchmarks.terminal import say
 from benchmarks.transfers import TransferProgress
+from benchmarks.wording import counted
 from datasets.fetching import FetchRequest
 
 
 def calibrate(
-    config: Annotated[Path, typer.Argument(help="Config whose datasets, threads and runs to take.")] = Path(
-        "configs/embedded.yaml"
-    ),
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="Config whose datasets, threads and runs to take.")
+    ] = Path("configs/embedded.yaml"),
     overrides: SetOption = None,
     run: Annotated[
         str | None,
@@ -64,17 +66,9 @@ def calibrate(
             try:
                 found = run_calibration(plan, jobs, settings, progress.show, progress.finished)
             except KeyboardInterrupt:
-                errors.print("Interrupted: a calibration has to run without a break.", style="yellow")
+                say(errors, "Interrupted: a calibration has to run without a break.", "yellow")
                 raise typer.Exit(EXIT_INTERRUPTED) from None
         for one in found:
             path = save_calibration(results_dir, one)
-            floors = ", ".join(f"{one.floor(n):.3f}× for {_repeats(n)}" for n in (1, 3, repeats))
-            console.print(
-                f"{one.run} against itself, threads={one.threads}: noise floor {floors} ({path})",
-                soft_wrap=True,
-                highlight=False,
-            )
-
-
-def _repeats(number: int) -> str:
-    return "1 repeat" if number == 1 else f"{number} repeats"
+            floors = ", ".join(f"{one.floor(n):.3f}× for {counted(n, 'repeat')}" for n in (1, 3, repeats))
+            say(console, f"{one.run} against itself, threads={one.threads}: noise floor {floors} ({path})")

@@ -20,7 +20,9 @@ from benchmarks.commands.shared import (
 from benchmarks.config_file import apply_override
 from benchmarks.parameter_sets import build_params
 from benchmarks.plugins import dataset_class
+from benchmarks.terminal import say
 from benchmarks.transfers import TransferProgress
+from benchmarks.wording import counted
 from datasets.fetching import FetchRequest
 
 
@@ -54,4 +56,4 @@ def fetch(
         dataset = found(build_params(found.Params, given, name), cache_root(data_dir))
         dataset.fetch(FetchRequest(accept_licence, source, offline, check_hashes=True, progress=transfers))
         pairs = dataset.pairs()
-    console.print(f"{name}: complete, version {dataset.version}, {len(pairs)} pairs", soft_wrap=True)
+    say(console, f"{name}: complete, version {dataset.version}, {counted(len(pairs), 'pair')}")

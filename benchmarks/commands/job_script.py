@@ -10,7 +10,7 @@ from benchmarks.start_workers import cluster_modules
 
 
 def job_script(config: ConfigArgument, overrides: SetOption = None) -> None:
-    """Print the script by which ``run`` would ask the queueing system for each worker."""
+    """Print the script by which run would ask the queueing system for each worker."""
     with usage_errors():
         loaded = load_config(config, overrides or [])
         if loaded.cluster is None:

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.commands.shared import ResultsOption, console, usage_errors
+from benchmarks.commands.shared import ResultsOption, console, pending_jobs, usage_errors
 from benchmarks.config_file import ConfigError, load_config
 from benchmarks.noise import load_noise_floors
 from benchmarks.results_folder import ResultsFolder
+from benchmarks.terminal import say
 
 
 def publish(
-    config: Annotated[Path | None, typer.Argument(help="Config file of a finished run.")] = None,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="Config file of a finished run.")
+    ] = None,
     results_dir: ResultsOption = Path("results"),
     stored: Annotated[
         bool,
@@ -31,7 +34,7 @@ def publish(
             render(Path.cwd())
         else:
             _publish_run(ResultsFolder(results_dir / load_config(config).name))
-    console.print("RESULTS.md, docs and README.md now show all published runs.")
+    say(console, "RESULTS.md, docs and README.md now show all published runs.")
 
 
 def _publish_run(folder: ResultsFolder) -> None:
@@ -41,7 +44,7 @@ def _publish_run(folder: ResultsFolder) -> None:
 
     run = folder.load()
     if run.pending:
-        raise ConfigError(f"{folder.path}: {run.pending} jobs have not run yet; finish the run first")
+        raise ConfigError(f"{folder.path}: {pending_jobs(run.pending)}; finish the run first")
     noise = load_noise_floors(folder.path.parent)
     background = Background(
         run.manifest.command,

@@ -18,8 +18,9 @@ def report(
 ) -> None:
     """Write the report again from the stored records, without running anything.
 
-    Title, description, report, figures and gates are those that the config has now; the rest is what was run. A
-    report of some runs alone (--only) gets a folder of its own below the results.
+    Title, description, report, figures and gates are those that the config has now; the rest is what was run.
+
+    A report of some runs alone (--only) gets a folder of its own below the results.
     """
     from benchmarks.commands.show_report import show_report
 

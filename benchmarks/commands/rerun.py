@@ -19,8 +19,10 @@ from benchmarks.commands.shared import (
     errors,
     usage_errors,
 )
+from benchmarks.plain_text import one_line
 from benchmarks.rerun import Comparison, find_record
 from benchmarks.rerun import rerun as rerun_job
+from benchmarks.terminal import literal, say
 from benchmarks.transfers import TransferProgress
 from datasets.fetching import FetchRequest
 
@@ -29,7 +31,10 @@ EXIT_TIME_DIFFERS = 3
 
 
 def rerun(
-    record_id: Annotated[str, typer.Argument(min=1, help="Job id of a record, or enough of its beginning.")],
+    record_id: Annotated[
+        str,
+        typer.Argument(metavar="RECORD_ID", min=1, help="Job id of a record, or enough of its beginning."),
+    ],
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="How often to run the job.")] = 3,
     tolerance: Annotated[
         float, typer.Option(min=0.0, help="Largest relative difference of scores that are called the same.")
@@ -57,18 +62,18 @@ def rerun(
 
 def _show(compared: Comparison) -> None:
     identity = compared.stored.identity
-    title = f"{identity.run} on {identity.dataset}/{identity.pair_id}"
+    title = literal(f"{identity.run} on {identity.dataset}/{identity.pair_id}", "table.title")
     table = Table("Score", "Stored", "Repeated", "", title=title, title_justify="left")
     table.add_row("status", str(compared.stored.status), str(compared.repeated.status), "")
     for score in compared.scores:
         verdict = "same" if score.same else "DIFFERS"
-        table.add_row(score.metric, _shown(score.stored), _shown(score.repeated), verdict)
+        table.add_row(literal(score.metric), _shown(score.stored), _shown(score.repeated), verdict)
     console.print(table)
-    console.print(_time(compared), soft_wrap=True, markup=False, highlight=False)
+    say(console, _time(compared))
     if failure := compared.repeated.failure:
-        console.print(f"{failure.stage}: {failure.message}", soft_wrap=True, markup=False)
+        say(console, one_line(f"{failure.stage}: {failure.message}"))
     for line in compared.differences:
-        console.print(f"Not as it was: {line}", soft_wrap=True, markup=False, highlight=False)
+        say(console, f"Not as it was: {line}")
 
 
 def _time(compared: Comparison) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from benchmarks.commands.shared import (
     EXIT_GATE_FAILED,
@@ -36,7 +35,9 @@ from benchmarks.results_folder import ResultsFolder
 from benchmarks.runner import run_jobs, run_settings
 from benchmarks.selection import Resume, parse_filters, select
 from benchmarks.start_workers import start_workers
+from benchmarks.terminal import literal, say
 from benchmarks.transfers import TransferProgress
+from benchmarks.wording import counted
 from benchmarks.workers import Workers, WorkersLostError
 from datasets.fetching import FetchRequest
 
@@ -77,7 +78,7 @@ def run(
 ) -> None:
     """Run what is not done yet, print the tables and write the report.
 
-    Jobs that already have an ``ok`` record are skipped: the same command resumes a run that was interrupted.
+    Jobs that already have an ok record are skipped: the same command resumes a run that was interrupted.
     """
     resume = {None: Resume.UNLESS_OK, True: Resume.FAILED, False: Resume.UNRECORDED}[retry_failed]
     with usage_errors():
@@ -85,7 +86,7 @@ def run(
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = plan_of(config, overrides or [], data_dir, None if dry_run else request)
         for sentence in plan.left_out:
-            console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+            say(console, sentence, "yellow")
         folder = ResultsFolder(results_dir / plan.config.name)
         filters = parse_filters(only or [], [job.identity for job in plan.jobs])
         if dry_run:
@@ -99,7 +100,10 @@ def run(
             folder.begin(plan, str(config), overrides or [])
             done = sum(known.get(job.job_id) is Status.OK for job in plan.jobs)
             if done:
-                console.print(f"{done} of {len(plan.jobs)} jobs are already done.")
+                say(
+                    console,
+                    f"{done} of {counted(len(plan.jobs), 'job')} {'is' if done == 1 else 'are'} already done.",
+                )
             settings = run_settings(plan.config, cache_root(data_dir), folder.path)
             work_off(todo, done, folder, start_workers(plan.config, settings, scheduler, request))
             passed = _report(folder)
@@ -123,7 +127,7 @@ def work_off(
                 run_jobs(todo, workers, folder.store, progress.show, progress.finished)
         except (KeyboardInterrupt, WorkersLostError) as error:
             why = str(error) or "Interrupted"
-            errors.print(f"{why}. What is done is stored; the same command continues.", style="yellow")
+            say(errors, f"{why}. What is done is stored; the same command continues.", "yellow")
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -137,11 +141,11 @@ def show_plan(plan: Plan, todo: Sequence[Job], times: Times) -> None:
         one = "unknown" if seconds is None else duration(seconds)
         together = times.of_jobs([workload] * count).text(at_once)
         numbers = (str(workload.threads), str(count), one, together)
-        table.add_row(*map(Text, (workload.run, backend, workload.dataset, *numbers)))
-    if todo:
-        console.print(table)
+        table.add_row(*map(literal, (workload.run, backend, workload.dataset, *numbers)))
+    planned = counted(len(plan.jobs), "job")
+    if not todo:
+        say(console, f"None of {planned} would run.")
+        return
+    console.print(table)
     total = times.of_jobs([job.identity.workload for job in todo])
-    console.print(
-        f"{len(todo)} of {len(plan.jobs)} jobs would run; they take {total.text(at_once)}.",
-        soft_wrap=True,
-    )
+    say(console, f"{len(todo)} of {planned} would run; {total.sentence(at_once)}.")

@@ -13,8 +13,11 @@ from rich.console import Console
 
 from benchmarks.config import Config
 from benchmarks.config_file import ConfigError, load_config
+from benchmarks.plain_text import one_line
 from benchmarks.plan import Plan, make_plan
 from benchmarks.record_store import StoreError
+from benchmarks.terminal import say
+from benchmarks.wording import counted
 from datasets.base import DatasetError
 from datasets.fetching import FetchRequest
 
@@ -26,7 +29,9 @@ EXIT_INTERRUPTED = 130
 console = Console()
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
-ConfigArgument = Annotated[Path, typer.Argument(help="Config file, for example configs/embedded.yaml.")]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="Config file, for example configs/embedded.yaml.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -72,10 +77,10 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        errors.print("Interrupted. The same command continues where this one stopped.", style="yellow")
+        say(errors, "Interrupted. The same command continues where this one stopped.", "yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except (ConfigError, DatasetError, StoreError, LookupError, OSError) as error:
-        errors.print(f"error: {' '.join(str(error).split())}", markup=False)
+        say(errors, one_line(f"error: {error}"))
         raise typer.Exit(EXIT_USAGE) from None
 
 
@@ -90,3 +95,8 @@ def plan_of(
 def cache_root(data_dir: Path | None) -> Path:
     """Return the folder under which datasets keep their files."""
     return (data_dir or user_cache_path("regbench", appauthor=False)).resolve()
+
+
+def pending_jobs(number: int) -> str:
+    """Return how many jobs have no record, without a full stop."""
+    return f"{counted(number, 'job')} {'has' if number == 1 else 'have'} not run yet"

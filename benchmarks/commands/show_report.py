@@ -15,6 +15,8 @@ from benchmarks.plain_text import one_line
 from benchmarks.results_folder import ResultsFolder, StoredRun
 from benchmarks.stack_alignment import align_stacks
 from benchmarks.stack_record import StackAlignment
+from benchmarks.terminal import say
+from benchmarks.wording import counted
 from reports.beside import beside
 from reports.build import PAGE, Meanwhile, build_report, draw_figures, write_pairs
 from reports.costs import timing_tables
@@ -99,11 +101,13 @@ def _show(folder: ResultsFolder, loaded: _Loaded, meanwhile: Meanwhile | None) -
         advice = " ".join(recommendation(config, study, dataset, noise))
         console.print(Text.assemble((f"{one_line(dataset)}: ", "bold"), one_line(advice)))
     if stored.pending:
-        console.print(
-            f"{stored.pending} of {len(stored.manifest.jobs)} jobs have not run yet.", style="yellow"
+        say(
+            console,
+            f"Not run yet: {stored.pending} of {counted(len(stored.manifest.jobs), 'job')}.",
+            "yellow",
         )
     for sentence in stored.manifest.left_out:
-        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"Report: {path}", soft_wrap=True)
-    console.print(f"As a page: {path.with_name(PAGE)}", soft_wrap=True)
+        say(console, sentence, "yellow")
+    say(console, f"Report: {path}")
+    say(console, f"As a page: {path.with_name(PAGE)}")
     return all(gate.passed for gate in gates)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from benchmarks.commands.shared import ResultsOption, SetOption, console, usage_errors
+from benchmarks.commands.shared import ResultsOption, SetOption, console, pending_jobs, usage_errors
 from benchmarks.config_file import load_config
 from benchmarks.results_folder import ResultsFolder
 from benchmarks.standing import Standing, standing
+from benchmarks.terminal import literal, say
 
 
 def status(
@@ -34,12 +34,12 @@ def show(path: Path, found: Standing) -> None:
     for one in found.runs:
         counts = (one.statuses.total() + one.pending, one.ok, one.failed, one.pending)
         cells = (one.run, one.backend, *map(str, counts), one.left.text(found.jobs_at_once))
-        # A label may have brackets, which are no markup.
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(literal, cells))
     console.print(table)
-    said = [f"{path}: {found.holder or 'nobody works here now'}."]
-    said += [f"Running: {job.run} · {job.dataset} · {job.pair_id}." for job in found.running]
-    pending = sum(one.pending for one in found.runs)
-    said += [f"{pending} jobs have not run yet; they take {found.left.text(found.jobs_at_once)}."]
-    for line in said:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    say(console, f"At work in {path}: {found.holder}." if found.holder else f"Nobody is at work in {path}.")
+    for job in found.running:
+        say(console, f"Running: {job.run} · {job.dataset} · {job.pair_id}.")
+    if pending := found.left.jobs:
+        say(console, f"{pending_jobs(pending)}; {found.left.sentence(found.jobs_at_once)}.")
+    else:
+        say(console, "All jobs have run.")

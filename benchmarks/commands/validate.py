@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.commands.shared import ConfigArgument, DataOption, SetOption, console, plan_of, usage_errors
+from benchmarks.terminal import say
+from benchmarks.wording import counted
 
 
 def validate(config: ConfigArgument, overrides: SetOption = None, data_dir: DataOption = None) -> None:
@@ -10,9 +12,10 @@ def validate(config: ConfigArgument, overrides: SetOption = None, data_dir: Data
     with usage_errors():
         plan = plan_of(config, overrides or [], data_dir)
     for sentence in plan.left_out:
-        console.print(sentence, markup=False, soft_wrap=True)
+        say(console, sentence)
     pairs = {(job.identity.dataset, job.identity.pair_id) for job in plan.jobs}
     labels = {job.identity.run for job in plan.jobs}
-    console.print(
-        f"{config}: valid: {len(labels)} runs on {len(pairs)} pairs, {len(plan.jobs)} jobs", soft_wrap=True
+    counts = (
+        f"{counted(len(labels), 'run')} on {counted(len(pairs), 'pair')}, {counted(len(plan.jobs), 'job')}"
     )
+    say(console, f"{config}: valid: {counts}")

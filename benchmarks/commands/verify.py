@@ -13,6 +13,8 @@ from benchmarks.commands.shared import (
     usage_errors,
 )
 from benchmarks.plugins import dataset_class
+from benchmarks.terminal import say
+from benchmarks.wording import counted
 from datasets import verification
 from datasets.base import FetchError
 
@@ -26,13 +28,16 @@ def verify(name: DatasetArgument, data_dir: DataOption = None) -> None:
         if not folders and not problems:
             raise FetchError(f"{name}: nothing of it is in {root}: python -m benchmarks fetch {name}")
     for problem in problems:
-        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+        say(console, problem)
     if problems:
-        console.print(
+        say(
+            console,
             f"To replace what is damaged: python -m benchmarks fetch {name}; what was prepared from it (derived) is "
             "made anew when it is used next.",
-            soft_wrap=True,
         )
         raise typer.Exit(EXIT_DAMAGED)
     count, size = sum(folder.files for folder in folders), sum(folder.bytes for folder in folders)
-    console.print(f"{name}: {count} files, {size / 1e6:.1f} MB, all as they were when fetched or made")
+    say(
+        console,
+        f"{name}: {counted(count, 'file')}, {size / 1e6:.1f} MB, all as they were when fetched or made",
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.commands.shared import DataOption, DatasetArgument, cache_root, console, usage_errors
 from benchmarks.plugins import dataset_class
+from benchmarks.terminal import say
+from benchmarks.wording import counted
 from datasets import verification
 from datasets.base import FetchError
 
@@ -16,9 +18,4 @@ def where(name: DatasetArgument, data_dir: DataOption = None) -> None:
         if not found:
             raise FetchError(f"{name}: nothing of it is in {root}: python -m benchmarks fetch {name}")
     for folder in found:
-        console.print(
-            f"{folder.path}  {folder.files} files, {folder.bytes / 1e6:.1f} MB",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, f"{folder.path}  {counted(folder.files, 'file')}, {folder.bytes / 1e6:.1f} MB")

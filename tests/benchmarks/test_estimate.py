@@ -30,13 +30,24 @@ def test_jobs_take_the_median_of_their_run_on_their_dataset_with_as_many_threads
     found = times.of_jobs([a_brains] * 3 + others)
     assert found.seconds == 506.0
     assert found.unknown == 2
-    assert found.text(1) == "about 8 min 26 s and 2 jobs of unknown duration"
+    assert found.text(1) == "about 8 min 26 s, plus 2 jobs of unknown duration"
     assert found.text(2).startswith("about 4 min 13 s")
 
 
 def test_nothing_left_and_nothing_known_are_said():
     assert Times([]).of_jobs([]).text(1) == "none"
     assert Times([]).of_jobs([Workload("a", "b", 1)]).text(1) == "unknown"
+
+
+def test_sentences_are_of_one_job_or_of_more():
+    times = Times([head("a", 2.0)])
+    known, unknown = Workload("a", "brains", 1), Workload("b", "brains", 1)
+    assert times.of_jobs([known]).sentence(1) == "it takes about 2 s"
+    assert times.of_jobs([known, known]).sentence(1) == "they take about 4 s"
+    assert times.of_jobs([unknown]).sentence(1) == "how long it takes is not known"
+    assert times.of_jobs([unknown, unknown]).sentence(1) == "how long they take is not known"
+    mixed = times.of_jobs([known, unknown])
+    assert mixed.sentence(1) == "they take about 2 s, plus 1 job of unknown duration"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_fetch_verify_and_where_in_turn(command, remote, tmp_path):
     folder = tmp_path / "cache" / "raw" / "remote_toy" / "1"
     code, said, errors = command("fetch", NAME, "--accept-licence")
     assert code == 0, errors
-    assert "complete, version 1, 1 pairs" in said
+    assert "complete, version 1, 1 pair\n" in said
     assert "toy.zip: 0.0 MB" in errors
     assert command("verify", NAME)[1].startswith(f"{NAME}: 3 files, ")
     assert command("where", NAME)[1].startswith(f"{folder}  3 files, ")

@@ -210,7 +210,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_told_of_the_first(
     first.send_signal(signal.SIGINT)
     first.wait()
     after = command("status", config)
-    assert "nobody works here now" in after.stdout
+    assert "Nobody is at work in " in after.stdout
     assert "Running" not in after.stdout
 
 
@@ -218,7 +218,7 @@ def test_parts_of_a_run(write_config, command, stored, tmp_path):
     """One story, because every run takes seconds: what would run, what runs, how far it is."""
     config = write_config("Shift", "Raises")
     dry = command("run", config, "--dry-run")
-    assert "6 of 6 jobs would run; they take unknown." in dry.stdout
+    assert "6 of 6 jobs would run; how long they take is not known." in dry.stdout
     assert not (tmp_path / "results").exists()
     assert "holds no run yet" in command("status", config).stderr
 
@@ -228,7 +228,7 @@ def test_parts_of_a_run(write_config, command, stored, tmp_path):
 
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     dry = command("run", config, "--dry-run", "--only", "run=shift")
-    assert "1 of 6 jobs would run; they take about" in dry.stdout
+    assert "1 of 6 jobs would run; it takes about" in dry.stdout
     assert "raises" not in dry.stdout
     shown = command("status", config).stdout
     rows = {cells[1]: cells[3:7] for line in shown.splitlines() if len(cells := line.split("│")) > 7}
