@@ -99,7 +99,7 @@ class CaptureRangeDataset(StartsDataset[CaptureRangeParams]):
 
 
 class CaptureRange2D(CaptureRangeDataset):
-    """Axial slices over 256 mm."""
+    """From how far a backend finds the solution: axial slices over 256 mm, shifted or turned by known amounts."""
 
     name = "capture_range2d"
     dimension = 2
@@ -115,7 +115,7 @@ class CaptureRange2D(CaptureRangeDataset):
 
 
 class CaptureRange3D(CaptureRangeDataset):
-    """Volumes, made at 1 mm and then averaged to the asked spacing."""
+    """From how far a backend finds the solution: volumes, shifted or turned by known amounts."""
 
     name = "capture_range3d"
     dimension = 3

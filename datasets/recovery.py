@@ -111,7 +111,7 @@ class RecoveryDataset(StartsDataset[RecoveryT]):
 
 
 class Recovery2D(RecoveryDataset[RecoveryParams]):
-    """Axial slices, 256×256 at 1 mm."""
+    """Whether a solver comes back to its solution when pushed off it: axial slices, 256×256 at 1 mm."""
 
     name = "recovery2d"
     Params = RecoveryParams
@@ -127,7 +127,7 @@ class Recovery2D(RecoveryDataset[RecoveryParams]):
 
 
 class Recovery3D(RecoveryDataset[Recovery3DParams]):
-    """Volumes, made at 1 mm and then averaged to the asked spacing."""
+    """Whether a solver comes back to its solution when pushed off it: volumes at the asked spacing."""
 
     name = "recovery3d"
     Params = Recovery3DParams

@@ -13,10 +13,10 @@ from benchmarks.commands.shared import console, usage_errors
 def list_names(
     name: Annotated[
         str | None,
-        typer.Argument(help="A backend or dataset whose parameters to show; all names without it."),
+        typer.Argument(metavar="NAME", help="A backend, dataset or metric to show; all names without it."),
     ] = None,
 ) -> None:
-    """List backends, datasets and metrics, or the parameters of one."""
+    """List backends, datasets and metrics, or what one of them takes."""
     with usage_errors():
-        for table in listing.overview() if name is None else listing.parameters(name):
+        for table in listing.overview() if name is None else listing.entry(name):
             console.print(table)
