@@ -85,17 +85,24 @@ def parse_filters(texts: Sequence[str], jobs: Sequence[Named]) -> tuple[Filter, 
     filters = []
     for text in texts:
         key, separator, pattern = text.partition("=")
-        if not separator or key not in KEYS:
-            hint = nearest_hint(key, KEYS)
-            raise ConfigError(
-                f"--only {text}: must look like KEY=PATTERN, KEY one of {', '.join(KEYS)}{hint}"
-            )
+        if not separator:
+            raise ConfigError(f"--only {text}: must look like {_meant(text, jobs)}")
+        if key not in KEYS:
+            raise ConfigError(f"--only {text}: unknown key {key!r}{nearest_hint(key, KEYS)}")
         found = Filter(key, pattern)
         if not any(map(found.matches, jobs)):
             names = sorted({getattr(job, KEYS[key]) for job in jobs})
             raise ConfigError(f"--only {text}: no {key} of this config matches{nearest_hint(pattern, names)}")
         filters.append(found)
     return tuple(filters)
+
+
+def _meant(pattern: str, jobs: Sequence[Named]) -> str:
+    """Return how a filter looks, with the key of which names match the pattern, where there is one."""
+    for key in KEYS:
+        if any(map(Filter(key, pattern).matches, jobs)):
+            return f"KEY=PATTERN (did you mean '{key}={pattern}'?)"
+    return f"KEY=PATTERN, KEY one of {', '.join(KEYS)}"
 
 
 def select(
