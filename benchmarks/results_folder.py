@@ -26,6 +26,8 @@ from benchmarks.selection import Filter, matches
 from benchmarks.whole_files import write_whole
 from benchmarks.workload import Workload
 
+# What the folder of a published run has instead of a store.
+_PACKED = "records.jsonl.xz"
 # What a config says of the report alone.
 SHOWN = ("title", "description", "report", "figures", "gates")
 
@@ -149,8 +151,9 @@ class ResultsFolder:
         Raises
         ------
         ConfigError
-            When another run works in it.
+            When another run works in it, or it is that of a published run.
         """
+        self._refuse_published()
         with held(self.path):
             self.store.mend()
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -175,8 +178,9 @@ class ResultsFolder:
         Raises
         ------
         ConfigError
-            When the folder holds no run, or one that this version cannot read.
+            When the folder holds no run, a published one, or one that this version cannot read.
         """
+        self._refuse_published()
         with self._readable():
             config = Config.model_validate(yaml.safe_load((self.path / "config.yaml").read_text()))
             return config, decoded((self.path / "run.json").read_bytes(), Manifest)
@@ -213,6 +217,14 @@ class ResultsFolder:
                 found = self.store.latest((job.job_id for job in jobs), within_bytes)
             records = tuple(_as_planned(found[job.job_id], job) for job in jobs if job.job_id in found)
             return StoredRun(config, manifest, records)
+
+    def _refuse_published(self) -> None:
+        if (self.path / _PACKED).exists():
+            raise ConfigError(
+                f"{self.path}: is a published run, not a results folder: RESULTS.md links to its report, which "
+                "'python -m benchmarks publish --stored' writes again from it; 'python -m benchmarks run "
+                f"{self.path / 'config.yaml'}' makes a results folder of the same config"
+            )
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

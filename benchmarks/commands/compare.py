@@ -14,6 +14,7 @@ from benchmarks.names import nearest_hint
 from benchmarks.noise import load_noise_floors
 from benchmarks.record_store import RecordStore
 from benchmarks.records import RunRecord
+from benchmarks.terminal import say
 
 if TYPE_CHECKING:
     from reports.table import Table
@@ -22,16 +23,16 @@ EXIT_WORSE = 1
 EXIT_SLOWER = 3
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
-RunArgument = Annotated[
-    Path, typer.Argument(help="A results folder, as results/embedded, or a file of records.")
-]
+A_RUN = "A results folder, as results/embedded, or a file of records."
 
 
 def compare(
-    before: RunArgument,
+    before: Annotated[Path, typer.Argument(metavar="RUN_A", help=A_RUN)],
     after: Annotated[
         Path | None,
-        typer.Argument(help="Another one.  [default: the same, with --commits]", show_default=False),
+        typer.Argument(
+            metavar="RUN_B", help="Another one.  [default: the same, with --commits]", show_default=False
+        ),
     ] = None,
     commits: Annotated[
         str | None, typer.Option(metavar="A..B", help="Two commits whose records the stores hold.")
@@ -48,7 +49,7 @@ def compare(
     with usage_errors():
         if after is None and commits is None:
             raise ConfigError("compare: give a second run, or --commits A..B for two states of one")
-        old, new = records_of(before), records_of(after or before)
+        old, new = (records_of(path, results_dir) for path in (before, after or before))
         names = [str(before), str(after or before)]
         if commits is not None:
             names = list(commits.split(".."))
@@ -67,7 +68,7 @@ def compare(
 
 
 def history(
-    run: RunArgument,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=A_RUN)],
     metric: Annotated[str, typer.Option(help="A name from the catalogue.")] = "dice",
     markdown: Annotated[Path | None, typer.Option(help="Write the table to this file, too.")] = None,
     figure: Annotated[
@@ -84,25 +85,39 @@ def history(
             raise ConfigError(f"--figure {figure}: must end with one of {', '.join(FIGURE_SUFFIXES)}")
         if metric not in METRICS:
             raise ConfigError(f"no metric named {metric!r}{nearest_hint(metric, METRICS)}")
-        records = records_of(run)
+        records = records_of(run, Path("results"))
         trend = Trend.of(records, METRICS[metric])
         _show(history_table(trend), markdown)
         if figure:
-            console.print(save_history(trend, figure))
-            console.print(
-                f"Figure: {figure}, and the numbers in it: {figure.with_suffix('.csv')}", soft_wrap=True
-            )
+            say(console, save_history(trend, figure))
+            say(console, f"Figure: {figure}, and the numbers in it: {figure.with_suffix('.csv')}")
 
 
-def records_of(path: Path) -> list[RunRecord]:
+def records_of(path: Path, results_dir: Path) -> list[RunRecord]:
     """Read all records of a results folder, or of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The folder or file.
+    results_dir : Path
+        Where the folder may be instead, for the message when there is none.
 
     Raises
     ------
     ConfigError
         When there are none, or this version cannot read them.
     """
+    if not path.exists():
+        meant = results_dir / path.name
+        hint = f"did you mean {str(meant)!r}?" if meant.exists() else f"runs are kept in {results_dir}"
+        raise ConfigError(f"{path}: no such results folder or file of records ({hint})")
     file = path / "records.jsonl" if path.is_dir() else path
+    packed = file if file.suffix == ".xz" else file.with_name(f"{file.name}.xz")
+    if packed.exists() and (file == packed or not file.exists()):
+        raise ConfigError(
+            f"{packed}: holds the records of a published run, packed: xz --decompress --keep {packed} unpacks them"
+        )
     try:
         records = RecordStore(file).read()
     except ValueError as error:

@@ -1,5 +1,6 @@
 """``compare`` and ``history`` as a user meets them."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -57,6 +58,28 @@ def test_request_that_means_nothing_is_an_error(store, tmp_path):
         [one, "--commits", "ffff..eeee"],
     ):
         assert CliRunner().invoke(app, ["compare", *arguments]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("one", "one: no such results folder or file of records (did you mean 'results/one'?)"),
+        ("none", "none: no such results folder or file of records (runs are kept in results)"),
+        ("results", "results/records.jsonl: holds no records"),
+        ("packed", "packed/records.jsonl.xz: holds the records of a published run, packed: xz --decompress"),
+        ("packed/records.jsonl.xz", "xz --decompress --keep packed/records.jsonl.xz unpacks them"),
+    ],
+)
+def test_a_run_that_is_not_there_is_told_from_one_without_records(
+    store, tmp_path, monkeypatch, name, message
+):
+    store("results/one")
+    shutil.copytree(STORED.parent, tmp_path / "packed")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["history", name], ["compare", "results/one", name]):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2
+        assert message in done.output
 
 
 def test_history_draws_a_figure(store, tmp_path):
