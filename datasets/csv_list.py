@@ -63,6 +63,12 @@ def read_list(path: Path, *, both_directions: bool) -> tuple[Listed, ...]:
     DatasetError
         When the list cannot be used, naming the line.
     """
+    if not path.exists():
+        raise DatasetError(
+            f"{path}: cannot be read: No such file or directory: name a CSV with the columns "
+            f"{', '.join(_REQUIRED)} as the dataset's path (--set dataset.params.path=FILE); 'python -m benchmarks "
+            "list csv' tells what else it may hold"
+        )
     listed = []
     for row in read_table(path, _REQUIRED, [role for role in ROLES if role not in _REQUIRED]):
         for first, second in _TOGETHER:

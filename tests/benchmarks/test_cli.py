@@ -163,6 +163,15 @@ def test_validate_counts_what_would_run(write_config, command, tmp_path):
     assert lines(tmp_path) == []
 
 
+def test_validate_reads_no_name_as_markup(write_config, command, tmp_path):
+    folder = tmp_path / "c[" / "x]"
+    folder.mkdir(parents=True)
+    config = write_config().rename(folder / "toy.yaml")
+    done = command("validate", config, "--set", "dataset.params.count=1", results=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{config}: valid: 1 run on 1 pair, 1 job\n"
+
+
 def test_list_shows_names_and_parameters(command):
     overview = command("list", results=False).stdout
     assert "torch_lm" in overview
@@ -172,6 +181,36 @@ def test_list_shows_names_and_parameters(command):
     wrong = command("list", "simpleitc", results=False)
     assert wrong.returncode == 2
     assert "did you mean 'simpleitk'" in wrong.stderr
+
+
+def test_a_list_of_pairs_that_is_not_there_is_asked_for(command):
+    done = command(
+        "validate", "configs/pairs_csv.yaml", "--set", "dataset.params.path=none.csv", results=False
+    )
+    assert done.returncode == 2
+    assert "with the columns pair_id, fixed, moving" in done.stderr
+    assert "--set dataset.params.path=FILE" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("report", "{}/config.yaml"), ("status", "{}")])
+def test_a_published_run_is_told_from_a_results_folder(command, arguments):
+    published = Path("docs", "results", "fixtures")
+    options = ("--results-dir", published.parent)
+    done = command(*(one.format(published) for one in arguments), *options, results=False)
+    assert done.returncode == 2
+    assert f"{published}: is a published run, not a results folder" in done.stderr
+    assert "publish --stored" in done.stderr
+    assert f"python -m benchmarks run {published}/config.yaml" in done.stderr
+
+
+def test_a_run_does_not_write_over_a_published_one(write_config, command, tmp_path):
+    folder = tmp_path / "results" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl.xz").touch()
+    done = command("run", write_config("Shift"))
+    assert done.returncode == 2
+    assert "is a published run" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["records.jsonl.xz"]
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(write_config, command, tmp_path):
