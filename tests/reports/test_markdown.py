@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.plain_text import one_line
 from reports.markdown import code_block, details, escape, render_table
 from reports.table import Cell, Column, Row, Table
 
