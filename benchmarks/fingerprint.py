@@ -6,9 +6,10 @@ import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ GRADIENT_CHECK_SOURCES = ("gradient_check.py", "gradient_record.py")
 EVALUATION_SOURCES = ("metrics", "evaluation.py", "normalisation.py", "resampling.py")
 # What adapters are is declared there, and nothing is computed: every backend would depend on it.
 CONTRACT = "adapters.interface"
+# Folders whose modules belong to many packages, each with a version.
+INSTALLED = ("site-packages", "dist-packages")
 
 
 @cache
@@ -28,7 +31,7 @@ def _distributions() -> dict[str, list[str]]:
 
 @cache
 def package_version(import_name: str) -> str:
-    """Return the version of an installed package, or a source hash where it lies in this checkout.
+    """Return the version of an installed package, or a source hash where it lies in this checkout or is not installed.
 
     Raises
     ------
@@ -39,10 +42,11 @@ def package_version(import_name: str) -> str:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {import_name!r}", name=import_name)
     origin = Path(spec.origin).resolve()
-    if origin.is_relative_to(ROOT) and "site-packages" not in origin.parts:
-        return source_hash([origin.parent if origin.name == "__init__.py" else origin])
-    names = _distributions().get(import_name, [])
-    return importlib.metadata.version(names[0]) if names else source_hash([origin])
+    here = origin.is_relative_to(ROOT) and "site-packages" not in origin.parts
+    names = [] if here else _distributions().get(import_name, [])
+    if names:
+        return importlib.metadata.version(names[0])
+    return source_hash([origin.parent if origin.name == "__init__.py" else origin])
 
 
 def source_hash(paths: Iterable[Path]) -> str:
@@ -77,14 +81,16 @@ def backend_version(adapter: type[Adapter[Any]]) -> dict[str, str]:
             versions[name] = "missing"
     source = getattr(sys.modules[adapter.__module__], "__file__", None)
     if source:
-        versions["adapter"] = source_hash(adapter_sources(adapter.__module__, Path(source)))
+        versions["adapter"] = source_hash(adapter_sources(adapter.__module__, Path(source), adapter.requires))
     return versions
 
 
-def adapter_sources(module: str, source: Path) -> list[Path]:
+def adapter_sources(module: str, source: Path, versioned: Collection[str] = ()) -> list[Path]:
     """Return the file of an adapter and those of its neighbours that its code imports, directly or not.
 
-    Neighbours are the other modules of its outermost package: helpers that numbers depend on and that have no version.
+    Neighbours lie where its outermost package lies, or itself where it is in none: helpers that numbers depend on and
+    that have no version. Of an adapter that is installed they are the modules of its own package alone. Sources are
+    parsed, not imported. An ``__init__.py`` without a statement is left out.
 
     Parameters
     ----------
@@ -92,29 +98,65 @@ def adapter_sources(module: str, source: Path) -> list[Path]:
         Dotted name of the adapter's module.
     source : Path
         Its file.
+    versioned : collection of str
+        Outermost names of what has a version of its own.
     """
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
     root = source.parents[len(package.split("."))] if package else source.parent
-    found = {source}
+    own = module.partition(".")[0]
+    alone = root.name in INSTALLED
+    seen, found = {source}, []
     waiting = [source]
-    while waiting:
-        for name in _imported(root, waiting.pop()):
-            outermost, *inner = name.split(".")
-            file = root.joinpath(outermost, *inner).with_suffix(".py")
-            near = outermost == package.partition(".")[0] if package else not inner
-            if near and name != CONTRACT and file not in found and file.is_file():
-                found.add(file)
+
+    def add(name: str) -> None:
+        outermost = name.partition(".")[0]
+        if (alone and outermost != own) or outermost in versioned or f"{name}.".startswith(f"{CONTRACT}."):
+            return
+        for file in _files(root, name):
+            if file not in seen:
+                seen.add(file)
                 waiting.append(file)
+
+    add(package or module)
+    while waiting:
+        file = waiting.pop()
+        tree = _parsed(file)
+        if file.name != "__init__.py" or any(not _is_text(statement) for statement in tree.body):
+            found.append(file)
+        for name in _imported(tree, ".".join(file.parent.relative_to(root).parts)):
+            add(name)
     return sorted(found)
 
 
-def _imported(root: Path, source: Path) -> Iterator[str]:
-    """Name all that a module below a folder may import, inside its functions too."""
-    package = ".".join(source.parent.relative_to(root).parts)
-    for node in ast.walk(ast.parse(source.read_bytes(), str(source))):
+def _files(root: Path, name: str) -> Iterator[Path]:
+    """Name the files that an import of a module below a folder reads: those of its packages, and its own."""
+    place = root
+    for part in name.split("."):
+        place /= part
+        candidates = (place / "__init__.py", place.with_name(f"{part}.py"))
+        if file := next((file for file in candidates if file.is_file()), None):
+            yield file
+
+
+def _parsed(source: Path) -> ast.Module:
+    """Return the syntax tree of a source; an empty one of what Python cannot read, and so cannot import."""
+    try:
+        return ast.parse(source.read_bytes(), str(source))
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Name all that a module of a package may import, inside its functions too."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = f"{package}.{node.module or ''}".strip(".") if node.level == 1 else node.module or ""
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            # A relative import that leaves the outermost package fails when it is run.
+            with suppress(ImportError):
+                base = resolve_name("." * node.level + (node.module or ""), package)
+                yield from (f"{base}.{alias.name}" for alias in node.names)

@@ -72,7 +72,7 @@ def test_an_adapter_depends_on_the_neighbours_that_it_imports_and_on_no_others(t
         two="import package.three\n",
         three="",
     )
-    assert names("package.one", package / "one.py") == ["one.py", "three.py", "two.py"]
+    assert names("package.one", package / "one.py") == ["__init__.py", "one.py", "three.py", "two.py"]
     assert names("package", package / "__init__.py") == ["__init__.py", "one.py", "three.py", "two.py"]
 
 
@@ -89,3 +89,62 @@ def test_an_adapter_in_a_folder_of_its_own_depends_on_helpers_outside_it_too():
     found = adapter_sources("adapters.adam_affine.adapter", folder / "adam_affine" / "adapter.py")
     assert folder / "coordinates.py" in found
     assert {file for file in folder.glob("adam_affine/*.py") if file.name != "__init__.py"} <= set(found)
+
+
+@pytest.fixture
+def plugins(tmp_path):
+    """Write two adapters and what they import: one in a package of packages, one beside its helpers."""
+    sources = {
+        "pk/__init__.py": "GAIN = 1\n",
+        "pk/shared.py": "B = 1\n",
+        "pk/backends/__init__.py": '"""Adapters."""\n',
+        "pk/backends/one.py": "from pk.core import solve\nfrom pk import GAIN\nfrom ..shared import B\n",
+        "pk/core/__init__.py": "from . import deep\n",
+        "pk/core/deep.py": "from ... import beyond\nimport beside\n",
+        "pk/core/unused.py": "",
+        "beside.py": "from .flat_core import Y\n",
+        "flat.py": "import flat_core, numpy.fft\nfrom flat_core.inner import X\n",
+        "flat_core/__init__.py": "Y = 1\n",
+        "flat_core/inner.py": "import old\n",
+        "old.py": "print 1\n",
+        "unused.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def below(root, module, versioned=()):
+    file = root.joinpath(*module.split(".")).with_suffix(".py")
+    return [path.relative_to(root).as_posix() for path in adapter_sources(module, file, versioned)]
+
+
+def test_packages_on_the_way_and_those_further_up_count(plugins):
+    assert below(plugins, "pk.backends.one") == [
+        "beside.py", "pk/__init__.py", "pk/backends/one.py", "pk/core/__init__.py", "pk/core/deep.py", "pk/shared.py",
+    ]  # fmt: skip
+
+
+def test_packages_beside_an_adapter_count_unless_they_have_a_version(plugins):
+    assert below(plugins, "flat") == ["flat.py", "flat_core/__init__.py", "flat_core/inner.py", "old.py"]
+    assert below(plugins, "flat", ["flat_core"]) == ["flat.py"]
+
+
+def test_of_an_installed_adapter_its_own_package_alone_counts(plugins):
+    installed = plugins / "site-packages"
+    installed.mkdir()
+    for name in ("pk", "flat_core", "flat.py", "beside.py"):
+        (plugins / name).rename(installed / name)
+    assert below(installed, "flat") == ["flat.py"]
+    assert below(installed, "pk.backends.one") == [
+        "pk/__init__.py", "pk/backends/one.py", "pk/core/__init__.py", "pk/core/deep.py", "pk/shared.py",
+    ]  # fmt: skip
+
+
+def test_all_of_a_package_that_is_not_installed_counts(plugins, monkeypatch):
+    monkeypatch.syspath_prepend(plugins)
+    before = package_version("flat_core")
+    (plugins / "flat_core" / "inner.py").write_text("X = 2\n")
+    package_version.cache_clear()
+    assert package_version("flat_core") != before
