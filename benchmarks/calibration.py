@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from benchmarks.config import Config, FiguresConfig, ReportConfig, RunConfig
+from benchmarks.config import Config, FiguresConfig, ReportConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.local_workers import LocalWorkers
 from benchmarks.names import nearest_hint
 from benchmarks.noise import Calibration, PairTimes
+from benchmarks.parameter_sets import ParameterSet, parameter_sets
 from benchmarks.plan import Job, Plan
 from benchmarks.record_store import RecordStore
 from benchmarks.records import RunRecord, Status
@@ -52,7 +53,7 @@ class PerName(Workers):
             workers.stop()
 
 
-def calibration_config(config: Config, label: str | None, repeats: int) -> Config:
+def calibration_config(config: Config, label: str | None, repeats: int, source: str) -> Config:
     """Return a config of a single run of one that has many.
 
     Parameters
@@ -60,18 +61,21 @@ def calibration_config(config: Config, label: str | None, repeats: int) -> Confi
     config : Config
         Whose run, datasets, resources and limits to take.
     label : str or None
-        Which run; None takes the oracle of the figures, or the first that is no reference row.
+        Which run, with its values where it is swept; of a sweep's own label the first ones are taken. None takes the
+        oracle of the figures, or the first that is no reference row.
     repeats : int
         Timed repetitions under each name.
+    source : str
+        The config's file name, for messages.
 
     Raises
     ------
     ConfigError
-        When there is no such run.
+        When there is no such run, or a backend or its parameters are invalid.
     """
-    chosen = _chosen(config, label or config.figures.oracle)
-    params = chosen.params | {name: values[0] for name, values in chosen.sweep.items()}
-    run = chosen.model_copy(update={"params": params, "sweep": {}, "repeats": repeats})
+    chosen = _chosen(config, label or config.figures.oracle, source)
+    once = {"label": chosen.label, "params": dict(chosen.given), "sweep": {}, "repeats": repeats}
+    run = chosen.run.model_copy(update=once)
     resources = config.resources.model_copy(update={"jobs": 1})
     # Gates, the protocol, figures and the report name runs, of which this one alone is left.
     unnamed = {
@@ -137,8 +141,12 @@ def calibrate(
     return [_calibration(label, [r for r in records if r.identity.threads == n]) for n in counts]
 
 
-def _chosen(config: Config, label: str | None) -> RunConfig:
-    candidates = {run.label: run for run in config.runs if run.track != "reference"}
+def _chosen(config: Config, label: str | None, source: str) -> ParameterSet:
+    candidates: dict[str, ParameterSet] = {}
+    for index, run in enumerate(config.runs):
+        if run.track != "reference":
+            members = list(parameter_sets(index, run, source))
+            candidates |= {run.label: members[0]} | {one.label: one for one in members}
     if label is None and candidates:
         return next(iter(candidates.values()))
     if label not in candidates:

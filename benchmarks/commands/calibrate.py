@@ -54,7 +54,7 @@ def calibrate(
     Reports of the same machine, device and thread count then call no smaller difference of times one.
     """
     with usage_errors():
-        chosen = calibration_config(load_config(config, overrides or []), run, repeats)
+        chosen = calibration_config(load_config(config, overrides or []), run, repeats, str(config))
         with TransferProgress(errors) as transfers:
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             plan = make_plan(chosen, cache_root(data_dir), str(config), request)

@@ -16,7 +16,7 @@ from benchmarks.runner import run_settings
 @pytest.fixture
 def plan_of(tmp_path):
     return lambda config, repeats=2: make_plan(
-        calibration_config(config, None, repeats), tmp_path / "cache", "toy.yaml"
+        calibration_config(config, None, repeats, "toy.yaml"), tmp_path / "cache", "toy.yaml"
     )
 
 
@@ -71,13 +71,27 @@ def test_a_second_calibration_waits_for_the_first_instead_of_removing_its_record
     assert len(load_noise_floors(tmp_path / "results").calibrations) == 1
 
 
+def test_a_member_of_a_sweep_is_calibrated_with_its_own_values(toy_config):
+    sweep = {"metric": ["correlation", "mattes"], "iterations": [[9, 9]]}
+    run = {"label": "rigid", "backend": "simpleitk", "params": {"model": "rigid"}, "sweep": sweep}
+    label = "rigid [metric=mattes, iterations=9x9]"
+    config = toy_config(runs=[run], figures={"oracle": label})
+    (chosen,) = calibration_config(config, None, 3, "toy.yaml").runs
+    assert (chosen.label, chosen.sweep) == (label, {})
+    assert chosen.params == {"model": "rigid", "metric": "mattes", "iterations": [9, 9]}
+    (first,) = calibration_config(config, "rigid", 3, "toy.yaml").runs
+    assert first.params["metric"] == "correlation"
+    with pytest.raises(ConfigError, match=r"no run labelled .* \(did you mean 'rigid \[metric=mattes"):
+        calibration_config(config, "rigid [metric=mates, iterations=9x9]", 3, "toy.yaml")
+
+
 def test_the_oracle_is_taken_unless_told_otherwise(toy_config):
     config = toy_config("Shift", "Raises", figures={"oracle": "raises"}, resources={"jobs": 4})
-    assert calibration_config(config, None, 3).runs[0].label == "raises"
-    chosen = calibration_config(config, "shift", 3)
+    assert calibration_config(config, None, 3, "toy.yaml").runs[0].label == "raises"
+    chosen = calibration_config(config, "shift", 3, "toy.yaml")
     assert (chosen.runs[0].label, chosen.runs[0].repeats, chosen.resources.jobs) == ("shift", 3, 1)
     with pytest.raises(ConfigError, match="did you mean 'shift'"):
-        calibration_config(config, "shfit", 3)
+        calibration_config(config, "shfit", 3, "toy.yaml")
 
 
 def test_what_names_other_runs_does_not_keep_one_from_being_calibrated(toy_config, plan_of):
