@@ -168,14 +168,14 @@ class Node(WorkerPlugin):
 
     def _check(self, identity: Identity) -> None:
         """Refuse a job that this node would measure with other software or data, and fetch what is missing."""
-        key = f"{identity.backend}|{identity.dataset}|{identity.dataset_params}"
+        key = f"{identity.backend}|{identity.dataset}|{identity.all_dataset_params}"
         with self._lock:
             if key not in self._versions:
                 adapter = adapter_class(identity.backend)
                 _require_same("backend", identity.backend_version, backend_version(adapter))
                 _require_same("metrics", identity.evaluation_version, evaluation_version())
                 found = dataset_class(identity.dataset)
-                params = build_params(found.Params, identity.dataset_params, "dataset.params")
+                params = build_params(found.Params, identity.all_dataset_params, "dataset.params")
                 dataset = found(params, self._settings.cache_root)
                 dataset.fetch(self._fetch)
                 self._versions[key] = dataset.versions()

@@ -221,10 +221,10 @@ class Executor:
         return Resources(self._settings.threads, self._settings.run.device)
 
     def _dataset(self, identity: Identity) -> Dataset[Any]:
-        key = f"{identity.dataset}|{identity.dataset_params}"
+        key = f"{identity.dataset}|{identity.all_dataset_params}"
         if key not in self._datasets:
             found = dataset_class(identity.dataset)
-            params = build_params(found.Params, identity.dataset_params, "dataset.params")
+            params = build_params(found.Params, identity.all_dataset_params, "dataset.params")
             self._datasets[key] = found(params, self._settings.run.cache_root)
         return self._datasets[key]
 

@@ -31,7 +31,13 @@ from datasets.base import Dataset
 from datasets.fetching import FetchRequest
 
 # What a run is called and where it stands, and what follows from a pair and its dataset: no part of what a job is.
-_TOLD_ELSEWHERE: dict[str, Any] = {"run": "", "track": "matched", "conditions": {}, "undisturbed": ""}
+_TOLD_ELSEWHERE: dict[str, Any] = {
+    "run": "",
+    "track": "matched",
+    "conditions": {},
+    "undisturbed": "",
+    "pair_choice": {},
+}
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
@@ -154,6 +160,7 @@ def _jobs(
         kept = pairs_for_figures(config, pairs)
         check_sections(config, chosen.name, pairs, source)
         versions, dataset_params = dataset.versions(), dumped(dataset.params)
+        pair_choice = {name: dataset_params.pop(name) for name in dataset.choosing}
         checked = pairs_to_check(config, pairs)
         asked = [item.params_by_pair(pairs) for item in sets]
         for number, item in enumerate(sets):
@@ -193,6 +200,7 @@ def _jobs(
                         gradient_check=check if repeat == 0 else None,
                         conditions=dict(pair.conditions),
                         undisturbed=pair.undisturbed,
+                        pair_choice=pair_choice,
                     )
                     first = repeat == 0 and threads == counts[0]
                     jobs.append(
@@ -211,7 +219,7 @@ def job_id(identity: Identity, twin: int = 0) -> str:
     """Return a hash of the canonical form of what is asked for.
 
     What a run is called and in which table it stands is no part of it: renaming a run measures nothing anew. Nor are
-    the conditions of a pair, which follow from its id and the version of its dataset.
+    the conditions of a pair, which follow from its id and the version of its dataset, nor what else chose pairs.
 
     Parameters
     ----------

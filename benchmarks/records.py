@@ -52,7 +52,7 @@ class Identity(Frozen, kw_only=True):
     dataset_version : str
         Version of the pair's content.
     dataset_params : dict
-        The dataset's parameters, defaults resolved.
+        The dataset's parameters that its pairs depend on, defaults resolved.
     evaluation_version : str
         Hash of the sources that compute the metrics.
     kind : str
@@ -73,6 +73,8 @@ class Identity(Frozen, kw_only=True):
         What was set to make the pair, by name with its unit.
     undisturbed : str
         Where the pair starts off a disturbance: id of the pair with the same images and without it; else empty.
+    pair_choice : dict
+        The dataset's parameters that only choose which pairs there are, defaults resolved.
     """
 
     run: str
@@ -95,6 +97,12 @@ class Identity(Frozen, kw_only=True):
     gradient_check: GradientCheckRequest | None = None
     conditions: dict[str, float] = field(default_factory=dict)
     undisturbed: str = ""
+    pair_choice: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_dataset_params(self) -> dict[str, Any]:
+        """What the dataset is opened with."""
+        return self.dataset_params | self.pair_choice
 
     @property
     def workload(self) -> Workload:

@@ -133,7 +133,7 @@ def rerun(
     identity = record.identity
     config, manifest = found.folder.begun()
     dataset_type = dataset_class(identity.dataset)
-    params = build_params(dataset_type.Params, identity.dataset_params, "dataset.params")
+    params = build_params(dataset_type.Params, identity.all_dataset_params, "dataset.params")
     dataset = dataset_type(params, cache_root)
     dataset.fetch(fetch)
     versions = {

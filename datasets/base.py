@@ -53,10 +53,14 @@ class Dataset(ABC, Generic[ParamsT]):
         The name under which configs ask for it.
     Params : type
         A frozen pydantic dataclass: the parameters that the dataset accepts, with defaults and units.
+    choosing : tuple of str
+        Parameters that only choose which pairs there are, so that no pair is measured anew for another value of one:
+        pairs that both values have are the same, and so are their ids and versions.
     """
 
     name: ClassVar[str]
     Params: ClassVar[type[Any]]
+    choosing: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: ParamsT, cache_root: Path) -> None:
         self.params = params

@@ -54,6 +54,7 @@ class CaptureRangeDataset(StartsDataset[CaptureRangeParams]):
 
     Params = CaptureRangeParams
     code = (*StartsDataset.code, "capture_range.py")
+    choosing = ("draws", "translations_mm", "rotations_deg")
 
     @property
     def description(self) -> str:
@@ -84,10 +85,14 @@ class CaptureRangeDataset(StartsDataset[CaptureRangeParams]):
         return (
             _disturbance(UNDISTURBED, UNDISTURBED),
             *(
-                _disturbance(f"translation-{mm:g}mm", "translation", mm=mm)
+                # In full: what the pair is follows from its name.
+                _disturbance(f"translation-{mm:.15g}mm", "translation", mm=mm)
                 for mm in self.params.translations_mm
             ),
-            *(_disturbance(f"rotation-{deg:g}deg", "rotation", deg=deg) for deg in self.params.rotations_deg),
+            *(
+                _disturbance(f"rotation-{deg:.15g}deg", "rotation", deg=deg)
+                for deg in self.params.rotations_deg
+            ),
         )
 
     def _kind(self, base: Base, disturbance: Disturbance) -> str:  # noqa: ARG002

@@ -59,6 +59,7 @@ class Lpba40(ArchivePairs[Lpba40Params]):
 
     name = "lpba40"
     Params = Lpba40Params
+    choosing = ("subset", "seed")
     mask = "foreground"
     archive = RemoteFile(
         "https://resource.loni.usc.edu/atlasfiles/LPBA40_Subjects_Delineation_Space_MRI_and_label_files.zip",

@@ -46,6 +46,7 @@ class Mrbrains18(ArchivePairs[Mrbrains18Params]):
 
     name = "mrbrains18"
     Params = Mrbrains18Params
+    choosing = ("subset", "seed")
     mask = "labelled"
     archive = RemoteFile(
         "https://dataverse.nl/api/access/datafile/402709",

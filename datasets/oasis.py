@@ -50,6 +50,7 @@ class OasisPairs(ArchivePairs[OasisParams]):
     """
 
     Params = OasisParams
+    choosing = ("subset", "seed")
     mask = "foreground"
     archive_version = "v1.0"
     licence = Licence("the OASIS data use agreement", "https://sites.wustl.edu/oasisbrains/home/access/")

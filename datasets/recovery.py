@@ -72,6 +72,7 @@ class RecoveryDataset(StartsDataset[RecoveryT]):
     """What the two datasets share: three kinds of pairs, disturbed by 1 voxel, 5 voxels and 0.1 rad."""
 
     code = (*StartsDataset.code, "recovery.py")
+    choosing = ("draws",)
 
     @property
     def description(self) -> str:

@@ -48,6 +48,7 @@ class Shapes2D(Dataset[Shapes2DParams]):
 
     name = "shapes2d"
     Params = Shapes2DParams
+    choosing = ("count",)
 
     @property
     def version(self) -> str:

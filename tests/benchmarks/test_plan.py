@@ -73,6 +73,15 @@ def test_adding_a_pair_or_a_backend_keeps_the_other_ids(toy_config, plan):
     few = {job.job_id for job in plan(toy_config("Shift")).jobs}
     more = {job.job_id for job in plan(toy_config("Shift", "Raises")).jobs}
     assert few < more
+    three = plan(toy_config("Shift", dataset={"name": "toy:ToyDataset", "params": {"count": 3}})).jobs
+    assert few < {job.job_id for job in three}
+    assert three[0].identity.all_dataset_params == {"count": 3}
+
+
+def test_other_parameters_of_a_dataset_make_other_jobs(toy_config, plan):
+    identity = plan(toy_config("Shift")).jobs[0].identity
+    assert identity.dataset_params == {}
+    assert job_id(structs.replace(identity, dataset_params={"size": 3})) != job_id(identity)
 
 
 def test_thread_counts_are_swept_by_competitors_alone(toy_config, plan):

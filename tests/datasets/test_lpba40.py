@@ -57,6 +57,12 @@ def test_subsets_are_nested_and_follow_the_seed(tmp_path):
     assert ten != {pair.pair_id for pair in open_lpba40(tmp_path, subset=10, seed=1).pairs()}
 
 
+def test_the_choice_of_a_subset_leaves_every_pair_as_it_was(fetched):
+    assert set(Lpba40.choosing) == {"subset", "seed"}
+    few, many = open_lpba40(fetched, subset=10, seed=1).versions(), open_lpba40(fetched).versions()
+    assert few.items() < many.items()
+
+
 def test_the_archive_is_downloaded_only_with_consent(lpba40_archive, server, tmp_path):
     class Local(Lpba40):
         archive = RemoteFile(server.url("/lpba40.zip"), Lpba40.archive.name)

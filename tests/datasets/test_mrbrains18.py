@@ -66,6 +66,10 @@ def test_subsets_are_nested(fetched):
     few, many = ({pair.pair_id for pair in opened(fetched, subset=n).pairs()} for n in (6, 60))
     assert (len(few), len(many)) == (6, 60)
     assert few < many
+    assert set(Mrbrains18.choosing) == {"subset", "seed"}
+    one, other = opened(fetched, subset=60).versions(), opened(fetched, subset=60, seed=1).versions()
+    assert one.keys() & other.keys()
+    assert all(one[pair_id] == other[pair_id] for pair_id in one.keys() & other.keys())
 
 
 def test_the_archive_is_downloaded_only_with_consent(mrbrains18_archive, server, tmp_path):

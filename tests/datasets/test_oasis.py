@@ -48,6 +48,9 @@ def test_subsets_are_nested(fetched):
     chosen = [{pair.pair_id for pair in opened(Oasis2D, fetched, subset=n).pairs()} for n in (2, 4, 6)]
     assert [len(ids) for ids in chosen] == [2, 4, 6]
     assert chosen[0] < chosen[1] < chosen[2]
+    assert set(Oasis2D.choosing) == {"subset", "seed"}
+    few, many = opened(Oasis2D, fetched, subset=4, seed=1).versions(), opened(Oasis2D, fetched).versions()
+    assert few.items() < many.items()
     with pytest.raises(DatasetError, match="7 pairs are asked for, there are 6"):
         opened(Oasis2D, fetched, subset=7).pairs()
 

@@ -33,6 +33,8 @@ def test_kinds_come_in_turn_and_a_larger_number_adds_to_a_smaller() -> None:
     few, many = shapes(count=4), shapes(count=9)
     assert tuple(info.kind for info in few.pairs()) == KINDS
     assert many.pairs()[:4] == few.pairs()
+    assert few.versions().items() <= many.versions().items()
+    assert few.choosing == ("count",)
     assert len({info.pair_id for info in many.pairs()}) == 9
     assert len({subject for info in many.pairs() for subject in info.subjects}) == 18
     for info in few.pairs():

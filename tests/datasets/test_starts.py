@@ -125,6 +125,30 @@ def test_directions_are_drawn_anew_and_are_the_same_every_time(recovery: Recover
     assert lengths(errors(other)[0] - first) > 0.1
 
 
+def test_a_draw_or_a_level_more_leaves_every_pair_as_it_was(
+    recovery: Recovery2D, capture: CaptureRange2D, tmp_path: Path
+) -> None:
+    levels = CaptureRangeParams(draws=2, translations_mm=(1.0, 5.0), rotations_deg=(10.0000001, 10.0))
+    assert Recovery2D.choosing == Recovery3D.choosing == ("draws",)
+    assert set(CaptureRange2D.choosing) == {"draws", "translations_mm", "rotations_deg"}
+    for one, other, number in (
+        (recovery, Recovery2D(RecoveryParams(draws=1), tmp_path), 3 * 4),
+        (capture, CaptureRange2D(levels, tmp_path), 3),
+    ):
+        common = {info.pair_id: info for info in one.pairs() if info in other.pairs()}
+        assert len(common) == number
+        assert common.keys() == one.versions().keys() & other.versions().keys()
+        for pair_id in common:
+            assert one.versions()[pair_id] == other.versions()[pair_id]
+            ours, theirs = one.load(pair_id), other.load(pair_id)
+            for name in ("fixed", "moving", "fixed_mask", "moving_mask", "fixed_labels", "moving_labels"):
+                first, second = getattr(ours, name), getattr(theirs, name)
+                assert np.array_equal(sitk.GetArrayFromImage(first), sitk.GetArrayFromImage(second))
+                assert first.GetOrigin() == second.GetOrigin()
+                assert first.GetDirection() == second.GetDirection()
+            assert np.array_equal(errors(ours), errors(theirs))
+
+
 def test_a_pair_that_is_not_there_is_named(recovery: Recovery2D) -> None:
     with pytest.raises(
         KeyError, match=r"recovery2d has no pair 'rigid-9-undisturbed', only rigid-0-undisturbed"

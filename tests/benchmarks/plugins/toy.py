@@ -49,6 +49,7 @@ class ToyDataset(Dataset):
 
     name = "toy"
     Params = DatasetParams
+    choosing = ("count",)
     version = "1"
     description = "Three Gaussian blobs and their translation."
 
