@@ -18,7 +18,7 @@ from benchmarks.config import Config, LimitsConfig, RunLimitsConfig
 from benchmarks.config_file import ConfigError
 from benchmarks.fingerprint import backend_version, evaluation_version, gradient_check_version
 from benchmarks.garbage import collector_paused
-from benchmarks.gate_config import OracleGate, RatioGate
+from benchmarks.gate_config import runs_named
 from benchmarks.gradient_record import GradientCheckRequest
 from benchmarks.names import nearest_hint
 from benchmarks.pair_choice import chosen_pairs, pairs_for_figures, pairs_to_check
@@ -262,10 +262,8 @@ def _check_labels(config: Config, sets: Sequence[ParameterSet], source: str) -> 
                 raise ConfigError(f"{source}: runs[{index}].datasets: no dataset {name!r} here{hint}")
     for index, gate in enumerate(config.gates):
         place = f"{source}: gates[{index}]"
-        keys = ("backend", "oracle", "differentiable", "recovers")
-        asked = [getattr(gate, key) for key in keys if hasattr(gate, key)]
-        for label in asked:
-            if label not in labels and (label != "*" or isinstance(gate, OracleGate | RatioGate)):
+        for label in runs_named(gate):
+            if label not in labels:
                 raise ConfigError(f"{place}: no run labelled {label!r}{nearest_hint(label, labels)}")
         if gate.dataset is not None and gate.dataset not in names:
             raise ConfigError(
