@@ -328,13 +328,21 @@ def _classify(error: BaseException) -> Status:
 
 
 def _failure(stage: str, error: BaseException) -> Failure:
-    said = " ".join(str(error).split())
+    said = " ".join(_text(error).split())
     message = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, UnavailableError | UnsupportedError | InvalidResult):
         message = said
     return Failure(
         stage=stage, message=message[:500], detail="".join(traceback.format_exception(error))[-8000:]
     )
+
+
+def _text(error: BaseException) -> str:
+    """Return what an exception says; one of a backend may raise another one instead."""
+    try:
+        return str(error)
+    except BaseException as another:
+        return f"what it says cannot be told: {type(another).__name__}"
 
 
 def _summarise(gradients: Gradients) -> Gradient:

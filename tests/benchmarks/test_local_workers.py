@@ -62,6 +62,7 @@ FAULTS = {
     ),
     "Crashes": (Status.KILLED, "the worker process was ended by SIGSEGV"),
     "Killed": (Status.KILLED, "the worker process was ended by SIGKILL"),
+    "Speechless": (Status.FAILED, "SpeechlessError: what it says cannot be told: SystemExit"),
     "SaysTheUnspeakable": (Status.FAILED, "No such file or directory: '/nowhere/\\udcff'"),
     "TellsWithoutEnd": (Status.FAILED, "RecursionError"),
     "NotInstalled": (Status.UNAVAILABLE, "surely_not_installed"),

@@ -537,6 +537,22 @@ class Wanders(Toy):
         sys.stdout.close()
 
 
+class SpeechlessError(RuntimeError):
+    """An error whose text cannot be told."""
+
+    def __str__(self):
+        raise SystemExit(self.args[0])
+
+
+class Speechless(Toy):
+    """Raises an error that raises another one when it is asked what it says."""
+
+    name = "speechless"
+
+    def register(self):
+        raise SpeechlessError(3)
+
+
 class SaysTheUnspeakable(Toy):
     """Raises an error that names a file whose name is no text."""
 
