@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from benchmarks.config_file import ConfigError
 from benchmarks.frozen import Frozen, decoded, indented
+from benchmarks.whole_files import write_errors, write_whole
 
 # Somebody who asks who holds the lock holds it for a moment.
 _PATIENCE_S = 0.5
@@ -39,6 +41,27 @@ class Holder(Frozen, kw_only=True):
         return f"process {self.pid} on {self.host}, since {self.since_utc}"
 
 
+@dataclass(frozen=True)
+class Occupancy:
+    """Whether somebody works in a results folder.
+
+    Attributes
+    ----------
+    holder : Holder or None
+        Who does; None where nobody does.
+    certain : bool
+        False where the lock cannot be tried, so that it is what the last run has left written there.
+    """
+
+    holder: Holder | None
+    certain: bool = True
+
+    @property
+    def caveat(self) -> str:
+        """What has to be said behind it, with a comma before; empty where it is certain."""
+        return "" if self.certain else ", as far as can be told without permission to write there"
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Keep others out of a results folder; the system opens it again when this process ends, however it ends.
@@ -47,22 +70,25 @@ def held(folder: Path) -> Iterator[None]:
     ------
     ConfigError
         When another run is in it; the message names that one.
+    WriteError
+        When the disk is full, or nothing can be written there for another reason.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "run.lock")
-    try:
-        lock.acquire(timeout=_PATIENCE_S, poll_interval=0.02)
-    except Timeout:
+    path = folder / "run.lock"
+    lock = FileLock(path)
+    with write_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = _acquire(lock)
+    if not free:
         raise ConfigError(
             f"{folder}: another run works here ({_described(folder) or 'an unknown process'}); "
             "wait for it or end it, or choose another --results-dir"
-        ) from None
+        )
     description = folder / "run.holder.json"
     try:
         me = Holder(
             pid=os.getpid(), host=platform.node(), since_utc=datetime.now(UTC).isoformat(timespec="seconds")
         )
-        description.write_bytes(indented(me))
+        write_whole(description, indented(me))
         yield
     finally:
         with suppress(OSError):
@@ -70,16 +96,28 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def holder(folder: Path) -> Holder | None:
-    """Return who works in a results folder now, None when nobody does."""
+def occupancy(folder: Path) -> Occupancy:
+    """Return who works in a results folder now."""
     path = folder / "run.lock"
     if not path.exists():
-        return None
+        return Occupancy(None)
     try:
         with FileLock(path, timeout=0):
-            return None
+            return Occupancy(None)
     except Timeout:
-        return _described(folder)
+        return Occupancy(_described(folder))
+    except OSError:
+        # Another user's folder, or a read-only file system: what a killed run has left there cannot be told apart.
+        return Occupancy(_described(folder), certain=False)
+
+
+def _acquire(lock: FileLock) -> bool:
+    """Return whether the lock could be taken."""
+    try:
+        lock.acquire(timeout=_PATIENCE_S, poll_interval=0.02)
+    except Timeout:  # an OSError too
+        return False
+    return True
 
 
 def _described(folder: Path) -> Holder | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.estimate import Estimate, Times
 from benchmarks.records import Status
 from benchmarks.results_folder import PlannedJob, ResultsFolder
-from benchmarks.run_lock import Holder, holder
+from benchmarks.run_lock import Occupancy, occupancy
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Standing:
 
     Attributes
     ----------
-    holder : Holder or None
+    occupancy : Occupancy
         Who works at it now.
     running : tuple of PlannedJob
         Jobs under way.
@@ -63,7 +63,7 @@ class Standing:
         As the config says.
     """
 
-    holder: Holder | None
+    occupancy: Occupancy
     running: tuple[PlannedJob, ...]
     runs: tuple[RunStanding, ...]
     left: Estimate
@@ -87,10 +87,10 @@ def standing(folder: ResultsFolder) -> Standing:
         jobs[job.run, job.backend].append(job)
     runs = tuple(_run_standing(*key, members, known, times) for key, members in jobs.items())
     pending = [job for job in manifest.jobs if job.job_id not in known]
-    who = holder(folder.path)
+    who = occupancy(folder.path)
     return Standing(
-        holder=who,
-        running=_running(folder.scratch, {job.job_id: job for job in manifest.jobs}) if who else (),
+        occupancy=who,
+        running=_running(folder.scratch, {job.job_id: job for job in manifest.jobs}) if who.holder else (),
         runs=runs,
         left=times.of_jobs([job.workload for job in pending]),
         jobs_at_once=config.jobs_at_once,

@@ -36,7 +36,8 @@ def show(path: Path, found: Standing) -> None:
         cells = (one.run, one.backend, *map(str, counts), one.left.text(found.jobs_at_once))
         table.add_row(*map(literal, cells))
     console.print(table)
-    say(console, f"At work in {path}: {found.holder}." if found.holder else f"Nobody is at work in {path}.")
+    who, caveat = found.occupancy.holder, found.occupancy.caveat
+    say(console, f"At work in {path}: {who}{caveat}." if who else f"Nobody is at work in {path}{caveat}.")
     for job in found.running:
         say(console, f"Running: {job.run} · {job.dataset} · {job.pair_id}.")
     if pending := found.left.jobs:

@@ -25,7 +25,7 @@ def test_nothing_has_run(begun):
         ("shift", 0, 0, 2),
     ]
     assert found.left.unknown == 4
-    assert found.holder is None
+    assert found.occupancy.holder is None
     assert found.running == ()
 
 
