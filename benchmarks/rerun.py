@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,7 @@ from datasets.fetching import FetchRequest
 # Scores closer than this are the same whatever the tolerance: both may be a rounded zero.
 NEGLIGIBLE = 1e-9
 NAMED_PACKAGES = 5
+NAMED_JOBS = 3
 
 
 @dataclass(frozen=True)
@@ -86,25 +87,44 @@ class Comparison:
         return 1 / self.noise_floor <= self.time_ratio <= self.noise_floor
 
 
-def find_record(results_dir: Path, prefix: str) -> FoundRecord:
+def find_record(results_dir: Path, wanted: str, warn: Callable[[str], None]) -> FoundRecord:
     """Return the record that counts of the only job whose id begins so.
+
+    Folders without a run, such as that of a calibration, are left out.
+
+    Parameters
+    ----------
+    results_dir : Path
+        Folder that holds one folder per benchmark.
+    wanted : str
+        Job id or its beginning; the folder's name and ``/`` may stand before it.
+    warn : callable
+        Is told of each folder that cannot be read, where the record lies in another one.
 
     Raises
     ------
     ConfigError
         When there is none, or more than one.
     """
-    found = {}
-    for path in sorted(results_dir.glob("*/records.jsonl")):
-        for head in RecordStore(path).heads():
-            if head.job_id.startswith(prefix):
-                found[path.parent, head.job_id] = f"{head.job_id} ({path.parent.name}: {head.identity.run})"
+    name, _, prefix = wanted.rpartition("/")
+    found, unread = {}, []
+    for folder in sorted(path.parent for path in results_dir.glob("*/records.jsonl")):
+        try:
+            if name in ("", folder.name) and (folder / "run.json").is_file():
+                for head in ResultsFolder(folder).heads():
+                    if head.job_id.startswith(prefix):
+                        found[folder, head.job_id] = f"{folder.name}/{head.job_id} ({head.identity.run})"
+        except (ConfigError, OSError) as error:
+            unread.append(str(error))
     if not found:
-        raise ConfigError(f"{results_dir}: no record whose id begins with {prefix!r}")
+        raise ConfigError("; ".join([f"{results_dir}: no record whose id begins with {wanted!r}", *unread]))
+    for said in unread:
+        warn(said)
     if len(found) > 1:
-        named = ", ".join(list(found.values())[:3])
+        more = ", …" if len(found) > NAMED_JOBS else ""
         raise ConfigError(
-            f"{results_dir}: {len(found)} jobs begin with {prefix!r}: {named}, …; give more letters"
+            f"{results_dir}: {len(found)} jobs begin with {wanted!r}: "
+            f"{', '.join(list(found.values())[:NAMED_JOBS])}{more}; give more letters, or FOLDER/ID as here"
         )
     ((folder, job_id),) = found
     results = ResultsFolder(folder)

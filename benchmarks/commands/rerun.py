@@ -33,7 +33,11 @@ EXIT_TIME_DIFFERS = 3
 def rerun(
     record_id: Annotated[
         str,
-        typer.Argument(metavar="RECORD_ID", min=1, help="Job id of a record, or enough of its beginning."),
+        typer.Argument(
+            metavar="RECORD_ID",
+            min=1,
+            help="Job id of a record, or enough of its beginning; FOLDER/ID where several folders have it.",
+        ),
     ],
     repeats: Annotated[int, typer.Option(min=1, max=1000, help="How often to run the job.")] = 3,
     tolerance: Annotated[
@@ -49,7 +53,7 @@ def rerun(
     Exit codes: 0 the same, 1 status or scores differ, 3 only the time differs, by more than the noise floor.
     """
     with usage_errors(), tempfile.TemporaryDirectory(prefix="rerun-") as scratch:
-        found = find_record(results_dir, record_id)
+        found = find_record(results_dir, record_id, _warn)
         with TransferProgress(errors) as transfers:
             request = FetchRequest(accept_licence, offline=offline, progress=transfers)
             compared = rerun_job(found, cache_root(data_dir), Path(scratch), request, repeats, tolerance)
@@ -58,6 +62,10 @@ def rerun(
         raise typer.Exit(EXIT_SCORES_DIFFER)
     if not compared.same_time:
         raise typer.Exit(EXIT_TIME_DIFFERS)
+
+
+def _warn(said: str) -> None:
+    say(errors, f"warning: {said}", style="yellow")
 
 
 def _show(compared: Comparison) -> None:

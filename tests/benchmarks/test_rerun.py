@@ -42,7 +42,7 @@ def repeat(tmp_path):
         if changes:
             record = structs.replace(record, **changes)
             folder.store.append(record)
-        found = find_record(folder.path.parent, record.job_id[:10])
+        found = find_record(folder.path.parent, record.job_id[:10], pytest.fail)
         assert found.record == record
         return rerun(
             found, tmp_path / "cache", tmp_path / f"scratch-{next(numbers)}", FetchRequest(), 1, 1e-3
@@ -124,6 +124,58 @@ def test_what_differs_between_then_and_now_is_told(stored, repeat):
 
 def test_an_id_has_to_name_one_record(stored):
     with pytest.raises(ConfigError, match="no record whose id begins with 'zzz'"):
-        find_record(stored.path.parent, "zzz")
-    with pytest.raises(ConfigError, match="2 jobs begin with ''"):
-        find_record(stored.path.parent, "")
+        find_record(stored.path.parent, "zzz", pytest.fail)
+    with pytest.raises(ConfigError, match=r"2 jobs begin with ''.*give more letters"):
+        find_record(stored.path.parent, "", pytest.fail)
+
+
+@pytest.fixture
+def begun(toy_config, tmp_path, make_record):
+    """Begin a run of one job in a folder of some name, and keep a record of it."""
+
+    def begin(name):
+        plan = make_plan(
+            toy_config("Shift", dataset={"name": "toy:ToyDataset", "params": {"count": 1}}),
+            tmp_path / "cache",
+            "x",
+        )
+        folder = ResultsFolder(tmp_path / "results" / name)
+        folder.begin(plan, "x", [])
+        (job,) = plan.jobs
+        folder.store.append(make_record(job.job_id, identity=structs.asdict(job.identity)))
+        return folder, job.job_id
+
+    return begin
+
+
+def test_a_job_in_two_folders_is_told_by_its_folder(begun):
+    (one, job_id), (other, _) = begun("one [a]"), begun("other")
+    results = one.path.parent
+    with pytest.raises(ConfigError) as caught:
+        find_record(results, job_id, pytest.fail)
+    assert f"one [a]/{job_id} (shift), other/{job_id} (shift); give more letters, or FOLDER/ID" in str(
+        caught.value
+    )
+    for folder in (one, other):
+        found = find_record(results, f"{folder.path.name}/{job_id[:8]}", pytest.fail)
+        assert found.folder.path == folder.path
+    with pytest.raises(ConfigError, match="no record whose id begins with '/third/"):
+        find_record(results, f"/third/{job_id}", pytest.fail)
+
+
+def test_a_folder_that_cannot_be_read_keeps_no_other_from_being_found(begun):
+    folder, job_id = begun("toy")
+    damaged, _ = begun("damaged")
+    damaged.store.path.write_text('{"job_id": 3}\n')
+    said = []
+    assert find_record(folder.path.parent, job_id, said.append).folder.path == folder.path
+    assert [line.partition(":")[0] for line in said] == [str(damaged.path)]
+    with pytest.raises(ConfigError, match=r"begins with 'zzz'; .*damaged: was written by another version"):
+        find_record(folder.path.parent, "zzz", pytest.fail)
+
+
+def test_a_folder_without_a_run_is_left_out(begun):
+    folder, job_id = begun("toy")
+    calibration, _ = begun("toy-calibration")
+    (calibration.path / "run.json").unlink()
+    assert find_record(folder.path.parent, job_id, pytest.fail).folder.path == folder.path

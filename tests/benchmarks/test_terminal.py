@@ -14,7 +14,7 @@ from benchmarks.progress import RunProgress
 from benchmarks.records import Status
 from benchmarks.rerun import Comparison
 from benchmarks.results_folder import PlannedJob
-from benchmarks.run_lock import Holder
+from benchmarks.run_lock import Holder, Occupancy
 from benchmarks.standing import RunStanding, Standing
 from benchmarks.terminal import literal, say
 from benchmarks.transfers import TransferProgress
@@ -98,7 +98,7 @@ def test_a_repeated_job_is_shown_under_its_own_name(console, failed):
 )
 def test_how_far_a_run_is_stands_in_whole_sentences(console, left, sentence):
     of_run = RunStanding(HOSTILE, "toy:Shift", Counter({Status.OK: 1}), left.jobs, left)
-    status.show(Path("toy"), Standing(None, (), (of_run,), left, 1))
+    status.show(Path("toy"), Standing(Occupancy(None), (), (of_run,), left, 1))
     text = written(console)
     assert text.endswith(f"Nobody is at work in toy.\n{sentence}\n")
     assert f" {SHOWN} " in text
@@ -107,7 +107,7 @@ def test_how_far_a_run_is_stands_in_whole_sentences(console, left, sentence):
 def test_who_works_at_what_is_shown(console):
     job = PlannedJob("0" * 16, HOSTILE, "matched", "toy:Shift", "toy", HOSTILE, 1)
     who = Holder(pid=7, host=HOSTILE, since_utc="noon")
-    status.show(Path("toy"), Standing(who, (job,), (), Estimate(1, 5.0, 0), 1))
+    status.show(Path("toy"), Standing(Occupancy(who), (job,), (), Estimate(1, 5.0, 0), 1))
     text = written(console)
     assert f"At work in toy: process 7 on {SHOWN}, since noon.\n" in text
     assert f"Running: {SHOWN} · toy · {SHOWN}.\n" in text
