@@ -87,15 +87,19 @@ def _timing_table(study: Study, dataset: str, device: str, noise: NoiseFloors) -
             )
             for run in runs
         ),
-        _caption(yardstick, floor) + (CHECK_CAPTION if checked else "") + (OVERLAPPING_NOTE if mark else ""),
+        _caption(study, yardstick, floor)
+        + (CHECK_CAPTION if checked else "")
+        + (OVERLAPPING_NOTE if mark else ""),
     )
 
 
-def _caption(yardstick: str, floor: float | None) -> str:
+def _caption(study: Study, yardstick: str, floor: float | None) -> str:
+    fresh = all(record.provenance.fresh_workers for record in study.records)
+    kept = "" if fresh else ", with what earlier jobs left in the worker's process"
     ratio = f" Ratio: median over pairs of the forward time by that of {yardstick}." if yardstick else ""
     return (
         "Median [quartiles] over pairs of the median over repeats; forward is the registration call alone, "
-        f"backward the gradient pass of differentiable runs.{ratio} Memory: the largest of all pairs. "
+        f"backward the gradient pass of differentiable runs.{ratio} Memory: the largest of all pairs{kept}. "
         f"Bold: fastest of the runs that are ok on every pair.{noise_note(floor)}{forward_alone(floor)}"
     )
 

@@ -57,7 +57,7 @@ def report(
     records = []
     for number, run in enumerate(("identity", "ours", "other", HOSTILE)):
         track = "reference" if run == "identity" else "matched"
-        params = {f"option_{letter}": None for letter in "abcdefghijklmnopqrst"} if run == "ours" else {}
+        params = {f"option_{letter}": 1 for letter in "abcdefghijklmnopqrst"} if run == "ours" else {}
         for pair in range(PAIRS):
             name = HOSTILE if pair == 7 else f"p{pair}"
             records.append(
