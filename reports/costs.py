@@ -6,6 +6,7 @@ from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
+from benchmarks.wording import counted
 from reports.gradients import CAPTION as CHECK_CAPTION
 from reports.gradients import check_cells, checks_anything
 from reports.noise_floor import NO_CALIBRATION, forward_alone, noise_floor, noise_note, ratio_text
@@ -13,7 +14,6 @@ from reports.numbers import (
     NOT_AVAILABLE,
     Spread,
     certain_digits,
-    counted,
     fixed_digits,
     median_and_quartiles,
     spread_of,

@@ -11,6 +11,7 @@ from benchmarks.gates import GateResult
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Status
 from benchmarks.stack_record import StackAlignment
+from benchmarks.wording import counted
 from reports.conditions import conditions_table, effective_schedules, runs_table, warnings_of
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
@@ -19,7 +20,6 @@ from reports.galleries import Gallery, Picture, Pictures
 from reports.gradients import gradient_tables
 from reports.kind_scores import kind_table
 from reports.markdown import code_block, details, escape, render_table
-from reports.numbers import counted
 from reports.pair_scores import pair_table
 from reports.recommendation import recommendation
 from reports.scaling import scaling_tables

@@ -60,11 +60,6 @@ def spread_of(values: pd.Series[float]) -> Spread | None:
     )
 
 
-def counted(number: int, noun: str) -> str:
-    """Print a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def some_of(names: Sequence[str], most: int) -> str:
     """Print the first of several names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

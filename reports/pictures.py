@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.aggregation import PairKey
 from benchmarks.stack_record import StackAlignment
+from benchmarks.wording import counted
 from reports.figures.agreement import agreement_plate
 from reports.figures.capture import capture_plate
 from reports.figures.convergence import convergence_plate
@@ -22,7 +23,6 @@ from reports.figures.style import styled
 from reports.figures.tradeoff import tradeoff_plate
 from reports.galleries import Gallery, Pictures
 from reports.kept_slices import KeptSlices, Shown, files_of, kept_slices, read_slices, slices_path
-from reports.numbers import counted
 from reports.pair_scores import leading_metric
 from reports.statistics.ranks import rank_runs
 from reports.study import Study

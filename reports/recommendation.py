@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from benchmarks.catalogue import Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
+from benchmarks.wording import counted
 from reports.noise_floor import NO_CALIBRATION, noise_floor
-from reports.numbers import Spread, counted, fixed_digits, some_of, spread_of
+from reports.numbers import Spread, fixed_digits, some_of, spread_of
 from reports.pair_scores import leading_metric
 from reports.statistics.paired import Comparison, compare_with, shortage
 from reports.statistics.ranks import rank_runs

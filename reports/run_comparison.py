@@ -12,7 +12,8 @@ from benchmarks.aggregation import PairKey, PairResult, pair_results
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.noise import NoiseFloors
 from benchmarks.records import Identity, RunRecord
-from reports.numbers import counted, fixed_digits, some_of
+from benchmarks.wording import counted
+from reports.numbers import fixed_digits, some_of
 from reports.table import Cell, Column, Row, Table, number_columns, text_columns
 
 SCORES = ("dice", "tre_mm", "rmse", "folding_fraction", "sd_log_jacobian")

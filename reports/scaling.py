@@ -5,8 +5,9 @@ from __future__ import annotations
 from benchmarks.catalogue import METRICS
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
+from benchmarks.wording import counted
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
-from reports.numbers import NOT_AVAILABLE, certain_digits, counted, fixed_digits, spread_of
+from reports.numbers import NOT_AVAILABLE, certain_digits, fixed_digits, spread_of
 from reports.study import Records, Study, once_per_study
 from reports.summary import OVERLAPPING_MARK, OVERLAPPING_NOTE
 from reports.table import Cell, Row, Table, number_columns, text_columns

@@ -8,8 +8,9 @@ from benchmarks.aggregation import TIMES
 from benchmarks.catalogue import METRICS, Metric
 from benchmarks.config import Config
 from benchmarks.noise import NoiseFloors
+from benchmarks.wording import counted
 from reports.noise_floor import NO_CALIBRATION, noise_floor, noise_note, ratio_text
-from reports.numbers import NOT_AVAILABLE, counted, fixed_digits
+from reports.numbers import NOT_AVAILABLE, fixed_digits
 from reports.pair_scores import leading_metric
 from reports.statistics.bootstrap import FEWEST_SUBJECTS
 from reports.statistics.paired import Comparison, compare_with, shortage

@@ -16,6 +16,7 @@ from benchmarks.catalogue import METRICS
 from benchmarks.gates import GateResult
 from benchmarks.noise import NoiseFloors
 from benchmarks.plain_text import one_line
+from benchmarks.wording import counted
 from reports.conditions import conditions_table, effective_schedules, runs_table
 from reports.costs import timing_tables
 from reports.divergence import divergence_table
@@ -25,7 +26,6 @@ from reports.galleries import Gallery, Pictures
 from reports.gradients import gradient_tables
 from reports.kept_slices import KeptSlices, kept_slices
 from reports.kind_scores import kind_table
-from reports.numbers import counted
 from reports.page.images import gallery, pair_images
 from reports.page.scores import ORDER, Wordlist, label_means, metrics_within, pair_labels, scores_of
 from reports.page.tables import linked_table, plain_table

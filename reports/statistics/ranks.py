@@ -11,7 +11,7 @@ from scipy import stats
 
 from benchmarks.catalogue import Metric
 from benchmarks.records import Status
-from reports.numbers import counted
+from benchmarks.wording import counted
 from reports.statistics.bootstrap import FloatArray
 from reports.study import Study, once_per_study
 
