@@ -160,7 +160,7 @@ def _jobs(
         kept = pairs_for_figures(config, pairs)
         check_sections(config, chosen.name, pairs, source)
         versions, dataset_params = dataset.versions(), dumped(dataset.params)
-        pair_choice = {name: dataset_params.pop(name) for name in dataset.choosing}
+        pair_choice = {name: dataset_params.pop(name) for name in dataset.choosing if name in dataset_params}
         checked = pairs_to_check(config, pairs)
         asked = [item.params_by_pair(pairs) for item in sets]
         for number, item in enumerate(sets):

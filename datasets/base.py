@@ -55,7 +55,8 @@ class Dataset(ABC, Generic[ParamsT]):
         A frozen pydantic dataclass: the parameters that the dataset accepts, with defaults and units.
     choosing : tuple of str
         Parameters that only choose which pairs there are, so that no pair is measured anew for another value of one:
-        pairs that both values have are the same, and so are their ids and versions.
+        pairs that both values have are the same, and so are their ids and versions. What a subclass with other Params
+        does not have any more counts for nothing.
     """
 
     name: ClassVar[str]
