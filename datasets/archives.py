@@ -116,9 +116,10 @@ class _Budget:
 
 def _unpack(archive: Path, shown: str, folder: Path, budget: _Budget) -> None:
     with _damage(shown):
-        if not _begins_as_zip(archive) and tarfile.is_tarfile(archive):
+        tar, zipped = tarfile.is_tarfile(archive), zipfile.is_zipfile(archive)
+        if tar and not (zipped and (_begins_as_zip(archive) or _is_empty_tar(archive))):
             _unpack_tar(archive, shown, folder, budget)
-        elif zipfile.is_zipfile(archive):
+        elif zipped:
             _unpack_zip(archive, shown, folder, budget)
         else:
             raise ArchiveError(
@@ -131,6 +132,12 @@ def _begins_as_zip(archive: Path) -> bool:
     """Look at the beginning: zipfile looks at the end, where a tar archive may hold a zip archive."""
     with archive.open("rb") as file:
         return file.read(4) in _ZIP_MAGIC
+
+
+def _is_empty_tar(archive: Path) -> bool:
+    """Tell whether what reads as a tar archive holds nothing, as zeros before a zip archive do."""
+    with tarfile.open(archive) as opened:
+        return opened.next() is None
 
 
 @contextmanager

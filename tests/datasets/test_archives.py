@@ -124,7 +124,11 @@ def test_a_tar_archive_that_ends_in_a_zip_archive_is_no_zip_archive(unpacked, fo
     assert unpacked(content) == {**FILES, "labels.txt": b"labels"}
 
 
-@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n" * 100], ids=["plain", "self-extracting"])
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"#!/bin/sh\n" * 100, bytes(10_240)],
+    ids=["plain", "self-extracting", "behind zeros"],
+)
 def test_a_zip_archive_that_holds_a_tar_archive_is_no_tar_archive(unpacked, before):
     buffer = io.BytesIO(before)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
