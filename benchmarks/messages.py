@@ -6,6 +6,7 @@ never does, must not keep anybody here.
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import time
@@ -60,7 +61,7 @@ class Wire:
         # JSON has no line's end inside.
         self._end.sendall(msgspec.json.encode(message, enc_hook=str) + b"\n")
 
-    def arrives(self, within_s: float) -> bool:
+    def arrives(self, within_s: float = math.inf) -> bool:
         """Wait for a message so long at most; tell whether one is there as a whole.
 
         Raises
@@ -71,7 +72,7 @@ class Wire:
             When it writes without end.
         """
         give_up = time.monotonic() + within_s
-        while not self._whole and self._readable.poll(1000 * max(0.0, give_up - time.monotonic())):
+        while not self._whole and self._readable.poll(_milliseconds(give_up - time.monotonic())):
             self._take()
             if time.monotonic() >= give_up:
                 break
@@ -82,16 +83,12 @@ class Wire:
 
         Raises
         ------
-        EOFError
-            When the other end is closed.
-        MessageTooLongError
-            When it writes without end.
+        EOFError, MessageTooLongError
+            As :meth:`arrives`.
         msgspec.DecodeError
             When something else comes.
         """
-        while not self._whole:
-            self._readable.poll()
-            self._take()
+        self.arrives()
         message, self._read, self._whole = self._read, bytearray(), False
         return msgspec.json.decode(message, type=kind, dec_hook=_from_text)
 
@@ -106,6 +103,11 @@ class Wire:
             raise MessageTooLongError(
                 f"the worker process wrote more than {MAX_MESSAGE_BYTES // MIB} MiB of answer"
             )
+
+
+def _milliseconds(left_s: float) -> float | None:
+    """Return a time as polling takes it: none for any length."""
+    return None if math.isinf(left_s) else 1000 * max(0.0, left_s)
 
 
 def _from_text(kind: type[Any], text: str) -> object:
